@@ -1,0 +1,106 @@
+"""`me/`: the signed-in account's profile, preferences and API keys."""
+
+from typing import cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api import schema as schema
+from accounts.api.serializers import (
+    ApiKeySerializer,
+    MadeApiKeySerializer,
+    NewApiKeySerializer,
+    PreferencesSerializer,
+    ProfileSerializer,
+)
+from accounts.credentials import make_api_key, revoke_api_key
+from accounts.models import ApiKey, Preferences, User
+from accounts.permissions import HasScope, IsInteractive
+from workers.clock import AppNow
+
+
+def owner_of(request: Request) -> User:
+    """The signed-in user."""
+    return cast(User, request.user)
+
+
+class ProfileView(APIView):
+    """The signed-in account."""
+
+    @extend_schema(operation_id="me_get", responses=ProfileSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(ProfileSerializer(owner_of(request)).data)
+
+    @extend_schema(operation_id="me_update", request=ProfileSerializer, responses=ProfileSerializer)
+    def patch(self, request: Request) -> Response:
+        changes = ProfileSerializer(owner_of(request), data=request.data, partial=True)
+        changes.is_valid(raise_exception=True)
+        changes.save()
+        return Response(changes.data)
+
+
+class PreferencesView(APIView):
+    """What the account asks for when a request doesn't say."""
+
+    @extend_schema(operation_id="preferences_get", responses=PreferencesSerializer)
+    def get(self, request: Request) -> Response:
+        owner = owner_of(request)
+        preferences = Preferences.objects.filter(owner=owner).first() or Preferences(owner=owner)
+        return Response(PreferencesSerializer(preferences).data)
+
+    @extend_schema(
+        operation_id="preferences_update", request=PreferencesSerializer, responses=PreferencesSerializer
+    )
+    def patch(self, request: Request) -> Response:
+        changes = PreferencesSerializer(data=request.data, partial=True)
+        changes.is_valid(raise_exception=True)
+        preferences, _ = Preferences.objects.update_or_create(
+            owner=owner_of(request), defaults={**changes.validated_data, "updated_at": AppNow()}
+        )
+        return Response(PreferencesSerializer(preferences).data)
+
+
+class ApiKeysView(ListAPIView[ApiKey]):
+    """The account's API keys. A program's key can't see or make them."""
+
+    permission_classes = (HasScope, IsInteractive)
+    serializer_class = ApiKeySerializer
+    queryset = ApiKey.objects.none()
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        return ApiKey.objects.filter(owner=owner_of(self.request)).order_by("-created_at")
+
+    @extend_schema(operation_id="api_keys_list")
+    def get(self, request: Request) -> Response:
+        return self.list(request)
+
+    @extend_schema(
+        operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: MadeApiKeySerializer}
+    )
+    def post(self, request: Request) -> Response:
+        wanted = NewApiKeySerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        made = make_api_key(owner_of(request), **wanted.validated_data)
+        answer = {**ApiKeySerializer(made.key).data, "secret": made.secret}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class ApiKeyView(APIView):
+    """One API key."""
+
+    permission_classes = (HasScope, IsInteractive)
+
+    @extend_schema(
+        operation_id="api_keys_revoke", request=None, responses={204: OpenApiResponse(description="Revoked.")}
+    )
+    def delete(self, request: Request, key_id: UUID) -> Response:
+        if not revoke_api_key(owner_of(request), key_id):
+            raise NotFound()
+        return Response(status=status.HTTP_204_NO_CONTENT)
