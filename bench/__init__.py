@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench [NAME …]`, each a module here with a `run`."""

@@ -1,0 +1,20 @@
+"""The cast of the money tests."""
+
+import pytest
+from accounts.models import User
+from tests.factories import UserFactory
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    return UserFactory(name="Ana")
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    return UserFactory(name="Sten")
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    return UserFactory(name="Olga", is_staff=True)
