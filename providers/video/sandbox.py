@@ -1,0 +1,223 @@
+"""The sandbox provider's adapter; its API is in `providers/sandbox/__init__.py`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from json import JSONDecodeError, loads
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
+
+from providers.contract import (
+    CancelOutcome,
+    Cost,
+    Mode,
+    OutputSource,
+    RenderRequest,
+    RenderState,
+    RenderUpdate,
+    Submission,
+    VideoProvider,
+)
+from providers.errors import (
+    FailureCode,
+    OutcomeUnknown,
+    ProviderError,
+    ReadFailed,
+    RenderFailed,
+    UnsupportedFeature,
+)
+from providers.http import BadStatus, Client, HttpError, UnusableBody, client
+from providers.signatures import verify
+from providers.submission import read_error, submission_error
+
+# The service's word, ours. Everything else is UNKNOWN.
+STATES: Mapping[str, RenderState] = {
+    "accepted": RenderState.QUEUED,
+    "rendering": RenderState.RUNNING,
+    "done": RenderState.SUCCEEDED,
+    "error": RenderState.FAILED,
+    "stopped": RenderState.CANCELLED,
+}
+# The service's error code, ours, and whether the same request may succeed later.
+FAILURES: Mapping[str, tuple[FailureCode, bool]] = {
+    "internal": (FailureCode.VENDOR_FAULT, True),
+    "content_policy": (FailureCode.MODERATED, False),
+    "input_unreadable": (FailureCode.INPUT_UNREADABLE, False),
+}
+REFUSALS: Mapping[str, FailureCode] = {
+    "content_policy": FailureCode.MODERATED,
+    "model_retired": FailureCode.MODEL_UNAVAILABLE,
+}
+# Controls that the service takes apart from its own options.
+OF_THE_SANDBOX = frozenset({"fault", "seconds"})
+
+
+class SandboxProvider(VideoProvider):
+    name = "sandbox"
+    settings: ClassVar[Sequence[str]] = ("SANDBOX_URL", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")
+    # An order is on disk before it is answered and listed at once; the wait covers one still being read.
+    find_is_authoritative_after = timedelta(seconds=30)
+
+    def __init__(
+        self, *, url: str, api_key: str, webhook_secrets: Sequence[str], http: Client | None = None
+    ) -> None:
+        """`webhook_secrets` are tried in turn, so that they can rotate; `http` replaces the process's
+        client.
+        """
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._webhook_secrets = tuple(webhook_secrets)
+        self._http = http
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, str]) -> Self:
+        secrets = [secret.strip() for secret in values["SANDBOX_WEBHOOK_SECRET"].split(",")]
+        return cls(url=values["SANDBOX_URL"], api_key=values["SANDBOX_API_KEY"], webhook_secrets=secrets)
+
+    def submit(self, request: RenderRequest, *, client_token: str, callback_url: str | None) -> Submission:
+        order = _order(request) | {"client_reference": client_token, "callback_url": callback_url}
+        try:
+            answer = self._client.post_json(f"{self._url}/v1/videos", order, headers=self._headers)
+        except HttpError as error:
+            raise submission_error(self.name, error, refusal=_refusal(error)) from None
+        match answer:
+            case {"id": str(external_id), "status": str(status)}:
+                return Submission(external_id=external_id, vendor_state=status)
+            case _:
+                raise OutcomeUnknown(self.name)
+
+    def fetch(self, external_id: str) -> RenderUpdate:
+        return self._update(self._get(f"/v1/videos/{quote(external_id, safe='')}"))
+
+    def cancel(self, external_id: str) -> CancelOutcome:
+        try:
+            self._client.post_json(
+                f"{self._url}/v1/videos/{quote(external_id, safe='')}/cancel", headers=self._headers
+            )
+        except BadStatus as error:
+            if error.status == 409:
+                return CancelOutcome.TOO_LATE
+            raise read_error(self.name, error) from None
+        except HttpError as error:
+            raise read_error(self.name, error) from None
+        return CancelOutcome.ACCEPTED
+
+    def find(self, client_token: str) -> RenderUpdate | None:
+        match self._get(f"/v1/videos?client_reference={quote(client_token, safe='')}"):
+            case {"results": []}:
+                return None
+            case {"results": [video, *_]}:
+                return self._update(video)
+            case _:
+                raise ReadFailed(self.name)
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> list[RenderUpdate]:
+        event_id = verify(self.name, self._webhook_secrets, headers, body)
+        try:
+            message = loads(body)
+        except (JSONDecodeError, RecursionError):
+            raise ReadFailed(self.name) from None
+        match message:
+            case {"data": dict(video)}:
+                return [self._update(video, event_id=event_id)]
+            case _:
+                raise ReadFailed(self.name)
+
+    @property
+    def _client(self) -> Client:
+        return self._http or client()
+
+    def _get(self, path: str) -> Any:
+        try:
+            return self._client.get_json(f"{self._url}{path}", headers=self._headers)
+        except HttpError as error:
+            raise read_error(self.name, error) from None
+
+    def _update(self, video: Any, *, event_id: str | None = None) -> RenderUpdate:
+        match video:
+            case {"id": str(external_id), "status": str(word)}:
+                pass
+            case _:
+                raise ReadFailed(self.name)
+        state = STATES.get(word, RenderState.UNKNOWN)
+        output = _output(video)
+        failure: ProviderError | None = None
+        if state is RenderState.SUCCEEDED and output is None:
+            state = RenderState.FAILED
+            failure = RenderFailed(self.name, code=FailureCode.NO_MEDIA, retryable=True)
+        elif state is RenderState.FAILED:
+            code, retryable = FAILURES.get(_error_code(video), (FailureCode.VENDOR_FAULT, False))
+            failure = RenderFailed(self.name, code=code, retryable=retryable)
+        progress, reference = video.get("progress"), video.get("client_reference")
+        return RenderUpdate(
+            external_id=external_id,
+            state=state,
+            vendor_state=word,
+            progress=progress if type(progress) is int and 0 <= progress <= 100 else None,
+            output=output if state is RenderState.SUCCEEDED else None,
+            failure=failure,
+            cost=_cost(video),
+            event_id=event_id,
+            client_token=reference if isinstance(reference, str) else None,
+        )
+
+
+def _order(request: RenderRequest) -> dict[str, object]:
+    if request.mode is Mode.VIDEO:
+        raise UnsupportedFeature(SandboxProvider.name, "video to video")
+    order: dict[str, object] = {
+        "model": request.model,
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "style": request.style,
+        "duration": request.duration_seconds,
+        "resolution": request.resolution,
+        "ratio": request.ratio,
+        "first_frame": request.start_image.url if request.start_image else None,
+        "last_frame": request.end_image.url if request.end_image else None,
+        "audio": request.audio,
+        "enhance": request.enhance,
+        "seed": request.seed,
+    }
+    order |= {name: value for name, value in request.controls.items() if name not in OF_THE_SANDBOX}
+    order["sandbox"] = {name: value for name, value in request.controls.items() if name in OF_THE_SANDBOX}
+    return order
+
+
+def _refusal(error: HttpError) -> FailureCode:
+    if not isinstance(error, BadStatus):
+        return FailureCode.INVALID
+    try:
+        return REFUSALS.get(_error_code(error.answer.json()), FailureCode.INVALID)
+    except UnusableBody:
+        return FailureCode.INVALID
+
+
+def _error_code(answer: object) -> str:
+    match answer:
+        case {"error": {"code": str(code)}}:
+            return code
+        case _:
+            return ""
+
+
+def _output(video: object) -> OutputSource | None:
+    match video:
+        case {"video": {"url": str(url), "expires_at": str(expires_at)}}:
+            try:
+                return OutputSource(url=url, expires_at=datetime.fromisoformat(expires_at))
+            except ValueError:
+                return OutputSource(url=url)
+        case _:
+            return None
+
+
+def _cost(video: object) -> Cost | None:
+    match video:
+        case {"cost": {"amount": str(amount), "currency": str(currency)}}:
+            try:
+                return Cost(amount=Decimal(amount), currency=currency)
+            except InvalidOperation:
+                return None
+        case _:
+            return None

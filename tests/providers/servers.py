@@ -1,0 +1,169 @@
+"""Servers on real sockets, for what no mock can show: refusals, resets, silence, garbage."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Received:
+    """One request as it came."""
+
+    head: bytes
+    body: bytes
+
+    @property
+    def line(self) -> str:
+        return self.head.split(b"\r\n", 1)[0].decode()
+
+    def header(self, name: str) -> str | None:
+        for line in self.head.split(b"\r\n")[1:]:
+            found, _, value = line.decode().partition(":")
+            if found.lower() == name.lower():
+                return value.strip()
+        return None
+
+
+Behaviour = Callable[[socket.socket, Received], None]
+
+
+@dataclass
+class RawServer:
+    """Reads whole requests, hands each to `behaviour`, and remembers them."""
+
+    behaviour: Behaviour
+    received: list[Received] = field(default_factory=list)
+    connections: int = 0
+    _closing: bool = False
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self._closing = True
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closing:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while (request := _read(connection)) is not None:
+                self.received.append(request)
+                self.behaviour(connection, request)
+
+
+def _read(connection: socket.socket) -> Received | None:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65_536)
+        if not piece:
+            return None
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    request = Received(head, body)
+    length = int(request.header("content-length") or 0)
+    while len(request.body) < length:
+        request.body += connection.recv(65_536)
+    return request
+
+
+@contextmanager
+def serving(behaviour: Behaviour) -> Iterator[RawServer]:
+    server = RawServer(behaviour)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def answers(status: int, body: bytes = b"{}", **headers: str) -> Behaviour:
+    """A whole, proper answer; `_` in a header's name is a hyphen."""
+
+    def behave(connection: socket.socket, _: Received) -> None:
+        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    return behave
+
+
+def resets(connection: socket.socket, _: Received) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def closes(connection: socket.socket, _: Received) -> None:
+    connection.close()
+
+
+def stays_silent(connection: socket.socket, _: Received) -> None:
+    connection.recv(1)
+
+
+def talks_garbage(connection: socket.socket, _: Received) -> None:
+    connection.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+    connection.close()
+
+
+def breaks_off(connection: socket.socket, _: Received) -> None:
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": "v')
+    connection.close()
+
+
+def drips_headers(connection: socket.socket, _: Received) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    for number in range(600):
+        connection.sendall(f"X-{number}: y\r\n".encode())
+        time.sleep(0.1)
+
+
+def drips_body(connection: socket.socket, _: Received) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n")
+    for _number in range(600):
+        connection.sendall(b" ")
+        time.sleep(0.1)
+
+
+def refused_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        return port
+
+
+@contextmanager
+def full_backlog() -> Iterator[str]:
+    """A URL whose connections are never completed: the listener's queue is full and nobody accepts."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(address)
+            fillers.append(filler)
+        try:
+            yield f"http://127.0.0.1:{address[1]}"
+        finally:
+            for filler in fillers:
+                filler.close()
