@@ -1,0 +1,171 @@
+"""Projects: what an owner is making."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.postgres.search import SearchQuery
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet, Sum
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.pagination import Page
+from accounts.events.log import EventEntry, append
+from accounts.idempotency import Answer, once
+from accounts.models import User
+from accounts.throttles import CreateThrottle
+from generations import assets
+from generations.api import representation
+from generations.api.serializers import ProjectDetailSerializer, ProjectSerializer, ProjectWriteSerializer
+from generations.api.views import IDEMPOTENCY_KEY, PAGE_PARAMETERS, checked, owner_of
+from generations.errors import InvalidRequest, NotFound, StillRunning
+from generations.models import AssetKind, Generation, GenerationStatus, Project, ProjectState
+from workers import clock
+from workers.clock import AppNow
+from workers.models import Job
+
+NEWEST = 20
+OPEN = (GenerationStatus.PENDING, GenerationStatus.PROCESSING)
+SORTS = {
+    "-created_at": ("-created_at", "-id"),
+    "-updated_at": ("-updated_at", "-id"),
+}
+INPUTS = {"sample": AssetKind.VIDEO, "character": AssetKind.IMAGE, "audio": AssetKind.AUDIO}
+
+
+def found(owner: User, project_id: UUID) -> Project:
+    """The owner's project, deleted ones not. Raises NotFound."""
+    project = Project.objects.filter(id=project_id, owner_id=owner.pk, deleted_at__isnull=True).first()
+    if project is None:
+        raise NotFound(what="project")
+    return project
+
+
+def counts_of(projects: list[Project]) -> dict[UUID, dict[str, int]]:
+    """What is in each project and what it cost. One statement for a page."""
+    rows = (
+        Generation.objects.filter(project_id__in=[one.id for one in projects], deleted_at__isnull=True)
+        .order_by()
+        .values("project_id")
+        .annotate(
+            generations=Count("id"),
+            completed=Count("id", filter=Q(status=GenerationStatus.COMPLETED)),
+            running=Count("id", filter=Q(status__in=OPEN)),
+            credits_used=Sum("credits_used"),
+        )
+    )
+    return {row.pop("project_id"): row for row in rows}
+
+
+def fields_of(owner: User, data: dict[str, Any]) -> dict[str, Any]:
+    """The columns to write; every file is the owner's own and of the right kind."""
+    fields = {name: data[name] for name in ("title", "description", "favourite") if name in data}
+    for name, kind in INPUTS.items():
+        if name in data:
+            if data[name] is not None:
+                assets.find_ready(owner.pk, data[name], [kind], field=name, now=clock.now())
+            fields[f"{name}_id"] = data[name]
+    return fields
+
+
+class ProjectsView(APIView):
+    """The account's projects."""
+
+    throttle_classes = (CreateThrottle,)
+
+    @extend_schema(
+        operation_id="projects_list",
+        parameters=[
+            *PAGE_PARAMETERS,
+            OpenApiParameter("search", str, description="Words in the title or description."),
+            OpenApiParameter("state", str),
+            OpenApiParameter("favourite", bool),
+            OpenApiParameter("sort", str, enum=list(SORTS)),
+        ],
+        responses=ProjectSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        page = Page()
+        page.ordering = SORTS.get(request.query_params.get("sort", "-created_at"), SORTS["-created_at"])
+        listed = page.paginate_queryset(self._filtered(request), request, view=self) or []
+        counts = counts_of(listed)
+        return page.get_paginated_response(
+            [representation.project(one, counts.get(one.id, {})) for one in listed]
+        )
+
+    def _filtered(self, request: Request) -> QuerySet[Project]:
+        rows = Project.objects.filter(owner_id=owner_of(request).pk, deleted_at__isnull=True)
+        if state := request.query_params.get("state"):
+            if state not in ProjectState.values:
+                raise InvalidRequest(
+                    field="state", reason=f"state is one of {', '.join(ProjectState.values)}."
+                )
+            rows = rows.filter(state=state)
+        if request.query_params.get("favourite") in ("true", "1"):
+            rows = rows.filter(favourite=True)
+        if search := request.query_params.get("search", "")[:200]:
+            rows = rows.filter(words=SearchQuery(search, config="simple", search_type="websearch"))
+        return rows
+
+    @extend_schema(
+        operation_id="projects_create",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ProjectWriteSerializer,
+        responses={201: ProjectSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        owner = owner_of(request)
+        data = checked(ProjectWriteSerializer(data=request.data))
+
+        def act() -> Answer:
+            project = Project.objects.create(owner=owner, **fields_of(owner, data))
+            project.refresh_from_db()
+            append([EventEntry(owner_id=owner.pk, kind="project.created", subject_id=project.id, data={})])
+            return Answer(status=status.HTTP_201_CREATED, body=representation.project(project, {}))
+
+        answer = once(request, act)
+        return Response(answer.body, status=answer.status)
+
+
+class ProjectView(APIView):
+    """One project."""
+
+    @extend_schema(operation_id="projects_get", responses=ProjectDetailSerializer)
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """The project with its newest 20 clips."""
+        project = found(owner_of(request), project_id)
+        newest = list(
+            Generation.objects.filter(project=project, deleted_at__isnull=True)
+            .select_related("output")
+            .order_by("-created_at", "-id")[:NEWEST]
+        )
+        working = Job.objects.in_bulk([one.job_id for one in newest if one.ended_at is None])
+        now = clock.now()
+        body = representation.project(project, counts_of([project]).get(project.id, {}))
+        body["newest"] = [representation.generation(one, working.get(one.job_id), now) for one in newest]
+        return Response(body)
+
+    @extend_schema(
+        operation_id="projects_update", request=ProjectWriteSerializer, responses=ProjectSerializer
+    )
+    def patch(self, request: Request, project_id: UUID) -> Response:
+        owner = owner_of(request)
+        data = checked(ProjectWriteSerializer(data=request.data, partial=True))
+        with transaction.atomic():
+            project = found(owner, project_id)
+            Project.objects.filter(id=project.id).update(**fields_of(owner, data), updated_at=AppNow())
+        project.refresh_from_db()
+        return Response(representation.project(project, counts_of([project]).get(project.id, {})))
+
+    @extend_schema(operation_id="projects_delete", responses={204: None})
+    def delete(self, request: Request, project_id: UUID) -> Response:
+        """Delete the project; its clips stay in the library. 409 while one is being made."""
+        with transaction.atomic():
+            project = found(owner_of(request), project_id)
+            if Generation.objects.filter(project=project, status__in=OPEN).exists():
+                raise StillRunning()
+            Project.objects.filter(id=project.id).update(deleted_at=AppNow())
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,138 @@
+"""Files from users, and what is stored of them."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpResponseRedirect
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.pagination import Page
+from accounts.idempotency import Answer, once
+from accounts.throttles import CreateThrottle
+from generations import assets, uploads
+from generations.api import representation
+from generations.api.serializers import (
+    AssetSerializer,
+    SmallUploadSerializer,
+    UploadSerializer,
+    UploadStartSerializer,
+)
+from generations.api.views import IDEMPOTENCY_KEY, PAGE_PARAMETERS, NewestFirst, checked, owner_of
+from generations.errors import InvalidRequest
+from generations.models import Asset, AssetKind, AssetState
+from workers import clock
+
+
+class UploadsView(APIView):
+    """Bringing a file."""
+
+    parser_classes = (JSONParser, MultiPartParser)
+    throttle_classes = (CreateThrottle,)
+
+    @extend_schema(
+        operation_id="uploads_create",
+        parameters=[IDEMPOTENCY_KEY],
+        request={"application/json": UploadStartSerializer, "multipart/form-data": SmallUploadSerializer},
+        responses={
+            201: OpenApiResponse(
+                UploadSerializer, description="JSON: where to PUT the file. Multipart: the asset."
+            )
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Announce a file and get a link that takes exactly it; or send a file of up to 10 MB at once."""
+        owner = owner_of(request)
+        if "file" in request.FILES:
+            file = request.FILES["file"]
+            assert file.size is not None
+            asset = uploads.take(
+                owner,
+                name=file.name or "file",
+                media_type=file.content_type or "",
+                chunks=file.chunks(),
+                size=file.size,
+            )
+            return Response(representation.asset(asset, clock.now()), status=status.HTTP_201_CREATED)
+        data = checked(UploadStartSerializer(data=request.data))
+
+        def act() -> Answer:
+            started = uploads.start(
+                owner, name=data["name"], media_type=data["media_type"], size=data["bytes"]
+            )
+            started.asset.refresh_from_db()
+            return Answer(
+                status=status.HTTP_201_CREATED,
+                body={
+                    "asset": representation.asset(started.asset, clock.now()),
+                    "method": "PUT",
+                    "url": started.upload.url,
+                    "headers": started.upload.headers,
+                    "expires_in_seconds": int(started.upload.expires_in.total_seconds()),
+                },
+            )
+
+        answer = once(request, act)
+        return Response(answer.body, status=answer.status)
+
+
+class UploadFinishView(APIView):
+    """Saying that the file is there."""
+
+    @extend_schema(operation_id="uploads_finish", request=None, responses=AssetSerializer)
+    def post(self, request: Request, asset_id: UUID) -> Response:
+        """Check the file by its content and keep it. Again is the same answer."""
+        asset = uploads.finish(owner_of(request), asset_id)
+        return Response(representation.asset(asset, clock.now()))
+
+
+class AssetsView(APIView):
+    """The account's files."""
+
+    @extend_schema(
+        operation_id="assets_list",
+        parameters=[*PAGE_PARAMETERS, OpenApiParameter("kind", str, enum=AssetKind.values)],
+        responses=AssetSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        rows = Asset.objects.filter(owner_id=owner_of(request).pk).exclude(state=AssetState.DELETED)
+        if kind := request.query_params.get("kind"):
+            if kind not in AssetKind.values:
+                raise InvalidRequest(field="kind", reason=f"kind is one of {', '.join(AssetKind.values)}.")
+            rows = rows.filter(kind=kind)
+        page: Page = NewestFirst()
+        listed = page.paginate_queryset(rows, request, view=self) or []
+        now = clock.now()
+        return page.get_paginated_response([representation.asset(one, now) for one in listed])
+
+
+class AssetView(APIView):
+    """One file."""
+
+    @extend_schema(operation_id="assets_get", responses=AssetSerializer)
+    def get(self, request: Request, asset_id: UUID) -> Response:
+        return Response(representation.asset(assets.find(owner_of(request).pk, asset_id), clock.now()))
+
+    @extend_schema(operation_id="assets_delete", responses={204: None})
+    def delete(self, request: Request, asset_id: UUID) -> Response:
+        """Delete the file; 409 while unfinished work needs it."""
+        with transaction.atomic():
+            assets.delete(owner_of(request).pk, asset_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AssetDownloadView(APIView):
+    """A file's bytes."""
+
+    @extend_schema(
+        operation_id="assets_download",
+        responses={302: OpenApiResponse(description="To the file, for ten minutes at most.")},
+    )
+    def get(self, request: Request, asset_id: UUID) -> HttpResponseRedirect:
+        """302 to the file; 410 after its time."""
+        asset = assets.find(owner_of(request).pk, asset_id)
+        return HttpResponseRedirect(assets.download_url(asset, clock.now()))

@@ -1,0 +1,39 @@
+from datetime import timedelta
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class GenerationsConfig(AppConfig):
+    name = "generations"
+
+    def ready(self) -> None:
+        from generations import late_results, quotes, receiving
+        from generations.kinds import GENERATION, LATE_RESULT
+        from generations.stages.deliver import Deliver
+        from generations.stages.late import DeliverLate, FindLate
+        from generations.stages.poll import Poll
+        from generations.stages.reconcile import Reconcile
+        from generations.stages.submit import Submit
+        from workers import jobs
+
+        jobs.register(jobs.JobKind(name=GENERATION, stages=[Submit(), Reconcile(), Poll(), Deliver()]))
+        jobs.register(jobs.JobKind(name=LATE_RESULT, stages=[FindLate(), DeliverLate()]))
+        for name, every, run in (
+            ("late_results", timedelta(minutes=10), late_results.look_again),
+            ("old_quotes", timedelta(hours=1), quotes.forget_old),
+            ("old_webhooks", timedelta(hours=1), receiving.forget_old),
+        ):
+            jobs.register_sweep(jobs.Sweep(name=name, every=every, run=run))
+        post_migrate.connect(ensure_gates, sender=self)
+
+
+def ensure_gates(**_: object) -> None:
+    """Every provider of the catalogue has its gate; limits that an operator changed stay."""
+    from generations.kinds import gate_of
+    from providers import registry
+    from providers.catalogue import MODELS
+    from workers import gates
+
+    limits = {model.provider: registry.limits(model.provider) for model in MODELS.values()}
+    gates.ensure({gate_of(name): (limit.concurrent, limit.per_minute) for name, limit in limits.items()})

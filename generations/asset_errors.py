@@ -1,0 +1,62 @@
+"""What can be wrong with a stored file.
+
+DomainError
+├─ AssetNotFound      nobody's, or somebody else's
+├─ AssetNotReady      its upload was not finished
+├─ AssetExpired       the bytes are gone
+├─ AssetInUse         unfinished work needs it
+├─ WrongKind          an image where a video is needed …
+├─ UploadRefused      not what it was said to be, or none that we take
+├─ FileTooLarge
+└─ QuotaExceeded      the account's storage is full
+"""
+
+from workers.errors import DomainError
+
+
+class AssetNotFound(DomainError):
+    """There is no file {asset_id}."""
+
+    code = "asset_not_found"
+
+
+class AssetNotReady(DomainError):
+    """The upload of this file was not finished."""
+
+    code = "asset_not_ready"
+
+
+class AssetExpired(DomainError):
+    """This file expired at {expires_at}."""
+
+    code = "expired"
+
+
+class AssetInUse(DomainError):
+    """Unfinished work still needs this file."""
+
+    code = "asset_in_use"
+
+
+class WrongKind(DomainError):
+    """This needs {wanted}; the file is {kind}."""
+
+    code = "wrong_kind"
+
+
+class UploadRefused(DomainError):
+    """The file was refused: {reason}"""
+
+    code = "upload_refused"
+
+
+class FileTooLarge(DomainError):
+    """The file has {bytes} bytes; {limit} are allowed for {kind}."""
+
+    code = "file_too_large"
+
+
+class QuotaExceeded(DomainError):
+    """The account stores {used} of {limit} bytes; {needed} more do not fit. Delete something first."""
+
+    code = "storage_quota_exceeded"

@@ -1,0 +1,141 @@
+"""An owner's stored files: found, pinned while work needs them, linked to for minutes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+from django.db.models.functions import Greatest
+
+from generations import encryption, storage
+from generations.asset_errors import AssetExpired, AssetInUse, AssetNotFound, AssetNotReady, WrongKind
+from generations.models import Asset, AssetKind, AssetState
+from workers import clock
+from workers.clock import AppNow
+
+LINK_VALID = timedelta(minutes=10)
+
+
+def find(owner_id: UUID, asset_id: UUID, field: str = "id") -> Asset:
+    """The owner's asset, deleted ones not. Raises AssetNotFound."""
+    asset = Asset.objects.filter(id=asset_id, owner_id=owner_id).exclude(state=AssetState.DELETED).first()
+    if asset is None:
+        raise AssetNotFound(asset_id=str(asset_id), field=field)
+    return asset
+
+
+def find_ready(
+    owner_id: UUID, asset_id: UUID, kinds: Sequence[AssetKind], *, field: str, now: datetime
+) -> Asset:
+    """The owner's asset, usable now. Raises AssetNotFound, AssetNotReady, AssetExpired or WrongKind."""
+    asset = find(owner_id, asset_id, field)
+    check_ready(asset, now, field)
+    if asset.kind not in kinds:
+        raise WrongKind(field=field, wanted=" or ".join(kinds), kind=asset.kind)
+    return asset
+
+
+def check_ready(asset: Asset, now: datetime, field: str = "id") -> None:
+    """Raises AssetNotReady or AssetExpired."""
+    if asset.state == AssetState.UPLOADING:
+        raise AssetNotReady(field=field)
+    assert asset.expires_at is not None
+    if asset.state == AssetState.EXPIRED or is_over(asset, now):
+        raise AssetExpired(field=field, expires_at=asset.expires_at.isoformat())
+
+
+def is_over(asset: Asset, now: datetime) -> bool:
+    """Whether its time has passed and no unfinished work keeps it."""
+    if asset.expires_at is None or asset.expires_at > now:
+        return False
+    return asset.pinned_until is None or asset.pinned_until <= now
+
+
+def storage_used(owner_id: UUID) -> int:
+    """Bytes the owner's files take, unfinished uploads at their announced size. One statement, by a covering index."""
+    used: int | None = Asset.objects.filter(owner_id=owner_id, bytes_deleted_at__isnull=True).aggregate(
+        used=Sum("bytes")
+    )["used"]
+    return used or 0
+
+
+def pin(asset_ids: Sequence[UUID], until: datetime) -> None:
+    """Keep these files, whatever their time says, while unfinished work needs them. One statement."""
+    Asset.objects.filter(id__in=asset_ids).update(pinned_until=Greatest("pinned_until", until))
+
+
+_UNPIN = """
+UPDATE generations_asset asset SET pinned_until = NULL WHERE asset.id = ANY(%(ids)s) AND NOT EXISTS (
+    SELECT 1 FROM generations_generation WHERE ended_at IS NULL AND start_image_id = asset.id
+    UNION ALL SELECT 1 FROM generations_generation WHERE ended_at IS NULL AND end_image_id = asset.id
+    UNION ALL SELECT 1 FROM generations_generation WHERE ended_at IS NULL AND source_video_id = asset.id
+)
+"""
+
+
+def unpin(asset_ids: Sequence[UUID]) -> None:
+    """Let go of the files that no other unfinished clip needs."""
+    if asset_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_UNPIN, {"ids": list(asset_ids)})
+
+
+def touch(asset_ids: Sequence[UUID]) -> None:
+    """An upload was used: its seven days begin again. One statement."""
+    Asset.objects.filter(id__in=asset_ids, origin="upload", state=AssetState.READY).update(
+        expires_at=Greatest("expires_at", AppNow() + settings.UPLOADS_KEPT)
+    )
+
+
+def signed_input_url(asset: Asset, expires_in: timedelta) -> str:
+    """A link by which a vendor fetches this input; it outlives the vendor's queue, as the pin does."""
+    return storage.signed_download(
+        asset.key, file_name=asset.name, media_type=asset.media_type, expires_in=expires_in, inline=True
+    )
+
+
+def download_url(asset: Asset, now: datetime, *, inline: bool = False) -> str:
+    """A link of at most ten minutes, and never beyond the asset's own time. Raises AssetNotReady or AssetExpired."""
+    check_ready(asset, now)
+    if asset.linked_url is not None:
+        return encryption.decrypt(asset.linked_url)
+    return storage.signed_download(
+        asset.key,
+        file_name=asset.name,
+        media_type=asset.media_type,
+        expires_in=_link_time(asset, now),
+        inline=inline,
+    )
+
+
+def picture_url(asset: Asset, key: str, now: datetime) -> str | None:
+    """A link to a picture of the asset; None if it has none or its time is over."""
+    if not key or asset.state != AssetState.READY or is_over(asset, now):
+        return None
+    return storage.signed_download(
+        key, file_name="picture.jpg", media_type="image/jpeg", expires_in=_link_time(asset, now), inline=True
+    )
+
+
+def _link_time(asset: Asset, now: datetime) -> timedelta:
+    assert asset.expires_at is not None
+    return max(min(LINK_VALID, asset.expires_at - now), timedelta(seconds=1))
+
+
+def delete(owner_id: UUID, asset_id: UUID) -> None:
+    """The owner's wish: unreadable at once, its bytes go with the next sweep. Raises AssetNotFound or AssetInUse."""
+    asset = Asset.objects.select_for_update().filter(id=asset_id, owner_id=owner_id).first()
+    if asset is None or asset.state == AssetState.DELETED:
+        raise AssetNotFound(asset_id=str(asset_id), field="id")
+    if asset.pinned_until is not None and asset.pinned_until > clock.now():
+        raise AssetInUse(field="id")
+    mark_deleted([asset.id])
+
+
+def mark_deleted(asset_ids: Sequence[UUID]) -> None:
+    """Deleted, and due for the sweep that removes bytes."""
+    Asset.objects.filter(id__in=asset_ids).exclude(state=AssetState.DELETED).update(
+        state=AssetState.DELETED, deleted_at=AppNow(), expires_at=AppNow() - settings.EXPIRY_GRACE
+    )

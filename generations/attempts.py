@@ -1,0 +1,131 @@
+"""Facts about attempts: recorded whoever learned them, set once, never taken back."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from generations.models import Attempt, AttemptState, Generation
+from providers.contract import Cost
+from providers.errors import ProviderError, RenderFailed, RequestRefused
+from workers.clock import AppNow
+
+logger = logging.getLogger(__name__)
+
+OPEN = (AttemptState.INTENDED, AttemptState.SUBMITTED, AttemptState.RUNNING, AttemptState.UNKNOWN)
+
+# The first id stays; a second, different one is kept beside it.
+_EXTERNAL_ID = """
+UPDATE generations_attempt SET
+    external_id = coalesce(external_id, %(external_id)s),
+    submitted_at = coalesce(submitted_at, app_now()),
+    other_external_ids = CASE
+        WHEN external_id IS NULL OR external_id = %(external_id)s OR %(external_id)s = ANY(other_external_ids)
+        THEN other_external_ids ELSE other_external_ids || %(external_id)s::varchar END
+WHERE id = %(id)s RETURNING external_id
+"""
+
+
+def record_external_id(attempt_id: UUID, external_id: str) -> None:
+    """The vendor knows this attempt by this id. A second id means a second, paid job: alarmed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EXTERNAL_ID, {"id": attempt_id, "external_id": external_id})
+        row = cursor.fetchone()
+    if row is not None and row[0] != external_id:
+        logger.error(
+            "attempt %s has two vendor jobs: %s and %s",
+            attempt_id,
+            row[0],
+            external_id,
+            extra={"alarm": "two_jobs"},
+        )
+
+
+def record_cost(attempt: Attempt, cost: Cost | None) -> None:
+    """What the vendor charges for it; the first word counts."""
+    if cost is not None and attempt.cost_amount is None:
+        Attempt.objects.filter(id=attempt.id, cost_amount__isnull=True).update(
+            cost_amount=cost.amount, cost_currency=cost.currency
+        )
+
+
+def latest(generation_ids: Iterable[UUID]) -> dict[UUID, Attempt]:
+    """The newest attempt of each generation, with the generation loaded. One statement."""
+    found = (
+        Attempt.objects.filter(generation_id__in=list(generation_ids))
+        .select_related("generation")
+        .order_by("generation_id", "-number")
+        .distinct("generation_id")
+    )
+    return {attempt.generation_id: attempt for attempt in found}
+
+
+def move(attempt: Attempt, state: AttemptState, **fields: object) -> None:
+    """Change an attempt that is still open; an end is final."""
+    if state not in OPEN:
+        fields["ended_at"] = AppNow()
+    if Attempt.objects.filter(id=attempt.id, state__in=OPEN).update(state=state, **fields):
+        attempt.state = state
+
+
+def record_failure(attempt: Attempt, error: ProviderError) -> None:
+    """The attempt failed: proven by the vendor's word, or because nothing was sent."""
+    move(
+        attempt,
+        AttemptState.FAILED,
+        failure_code=code_of(error),
+        failure_message=str(error)[:500],
+        failure_retryable=error.retryable,
+    )
+
+
+def code_of(error: ProviderError) -> str:
+    """The machine word for a provider's error."""
+    if isinstance(error, RequestRefused | RenderFailed):
+        return error.code.value
+    return _CODES.get(type(error).__name__, "provider_error")
+
+
+_CODES = {
+    "NotSent": "provider_unreachable",
+    "RateLimited": "rate_limited",
+    "CredentialsRefused": "provider_unavailable",
+    "NotConfigured": "provider_unavailable",
+    "UnsupportedFeature": "unsupported",
+    "OutcomeUnknown": "outcome_unknown",
+    "JobNotFound": "job_lost",
+}
+
+
+def intend(generations: Sequence[tuple[Generation, int, int]]) -> list[Attempt]:
+    """Write the intent to submit, one attempt per (generation, number, fence), before any call. One statement."""
+    return Attempt.objects.bulk_create(
+        [
+            Attempt(
+                generation=generation,
+                number=number,
+                provider=generation.provider,
+                model=generation.model,
+                fence=fence,
+            )
+            for generation, number, fence in generations
+        ]
+    )
+
+
+def mark_unknown(attempt: Attempt) -> None:
+    """The vendor may have it: to be found out until `reconcile_by`."""
+    move(attempt, AttemptState.UNKNOWN, reconcile_by=AppNow() + settings.RECONCILE_WITHIN)
+
+
+RETRY_WAITS = (timedelta(seconds=5),)
+
+
+def retry_after_failure(error: ProviderError, attempts: int) -> timedelta | None:
+    """How long to wait before the next attempt after a proven failure; None: no more. Within the same hold."""
+    if not error.retryable or attempts > len(RETRY_WAITS):
+        return None
+    return RETRY_WAITS[attempts - 1]

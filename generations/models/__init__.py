@@ -1,0 +1,23 @@
+"""One clip: projects, generations with their attempts, every stored file, quotes, what vendors told us."""
+
+from generations.models.assets import Asset, AssetKind, AssetState
+from generations.models.generations import Attempt, AttemptState, Generation, GenerationStatus
+from generations.models.projects import Project, ProjectState
+from generations.models.quotes import Quote
+from generations.models.switches import ModelSwitch
+from generations.models.webhooks import WebhookDelivery
+
+__all__ = [
+    "Asset",
+    "AssetKind",
+    "AssetState",
+    "Attempt",
+    "AttemptState",
+    "Generation",
+    "GenerationStatus",
+    "ModelSwitch",
+    "Project",
+    "ProjectState",
+    "Quote",
+    "WebhookDelivery",
+]

@@ -1,0 +1,153 @@
+"""Delivering: the clip is completed when its video is ours, and paid for in that same transaction."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid5
+
+from django.conf import settings
+
+from generations import assets, attempts, delivery, encryption, polling, transitions
+from generations.delivery import Delivered, DeliveryFailed, Parcel
+from generations.models import Asset, AssetKind, AssetState, Attempt, Generation
+from generations.models.assets import AssetOrigin
+from generations.stages.submit import end_failed, ended
+from providers.errors import ProviderError
+from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
+from workers.models import JobState
+
+logger = logging.getLogger(__name__)
+
+# Tries at a delivery that fails for the vendor's reasons, the first included.
+TRIES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverWork:
+    attempt: Attempt
+    parcel: Parcel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverAnswer:
+    attempt: Attempt
+    delivered: Delivered | None = None
+    error: DeliveryFailed | ProviderError | None = None
+
+
+def asset_id_of(generation_id: UUID) -> UUID:
+    """A generation has one output, whoever delivers it."""
+    return uuid5(generation_id, "output")
+
+
+class Deliver(Stage[DeliverWork, DeliverAnswer]):
+    name = "deliver"
+    deadline = 300.0
+    # Files of hundreds of megabytes and a decoder each: a few at a time per process.
+    at_once = 4
+
+    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, DeliverWork | Next]:
+        latest = attempts.latest([lease.subject_id for lease in leases])
+        begun: dict[UUID, DeliverWork | Next] = {}
+        for lease in leases:
+            attempt = latest[lease.subject_id]
+            if not self.wanted(attempt.generation):
+                begun[lease.job_id] = ended(lease, attempt.generation)
+                continue
+            begun[lease.job_id] = DeliverWork(
+                attempt=attempt,
+                parcel=Parcel(
+                    provider=attempt.provider,
+                    external_id=attempt.external_id or "",
+                    asset_id=asset_id_of(attempt.generation_id),
+                    owner_id=attempt.generation.owner_id,
+                    fence=lease.fence,
+                ),
+            )
+        return begun
+
+    def call(self, work: DeliverWork) -> DeliverAnswer:
+        try:
+            return DeliverAnswer(attempt=work.attempt, delivered=delivery.deliver(work.parcel))
+        except (DeliveryFailed, ProviderError) as error:
+            logger.warning("attempt %s was not delivered: %s", work.attempt.id, error)
+            return DeliverAnswer(attempt=work.attempt, error=error)
+
+    def finish(self, outcomes: Sequence[Outcome[DeliverAnswer]]) -> Mapping[UUID, Next]:
+        nexts: dict[UUID, Next] = {}
+        for outcome in sorted(outcomes, key=lambda outcome: str(outcome.lease.owner_id)):
+            if not outcome.held:
+                # The claim that replaced this one delivers under its own fence; these objects are swept.
+                continue
+            answer = outcome.answer
+            if answer.delivered is not None:
+                nexts[outcome.lease.job_id] = self.complete(answer.attempt, outcome.lease, answer.delivered)
+            else:
+                nexts[outcome.lease.job_id] = self._after_error(answer)
+        return nexts
+
+    def abandon(self, lease: Lease) -> Next:
+        generation = Generation.objects.get(id=lease.subject_id)
+        return self.give_up(
+            generation, code="undeliverable", message="The video could not be delivered: our fault."
+        )
+
+    def wanted(self, generation: Generation) -> bool:
+        """Whether the generation still waits for its video."""
+        return generation.ended_at is None
+
+    def complete(self, attempt: Attempt, lease: Lease, delivered: Delivered) -> Next:
+        """Store the asset's row, capture the hold, end the job."""
+        generation = attempt.generation
+        output = save_output(generation, lease, delivered)
+        change = transitions.complete(generation, output)
+        assets.unpin(generation.input_ids)
+        return End(state=JobState.COMPLETED, changes=[change] if change else [])
+
+    def give_up(self, generation: Generation, *, code: str, message: str) -> Next:
+        return end_failed(generation, code=code, message=message, retryable=True)
+
+    def _after_error(self, answer: DeliverAnswer) -> Next:
+        attempt, error = answer.attempt, answer.error
+        assert error is not None
+        failures = attempt.failed_calls + 1
+        Attempt.objects.filter(id=attempt.id).update(failed_calls=failures)
+        patient = isinstance(error, DeliveryFailed) and error.patient
+        if patient or failures < TRIES:
+            return Continue(
+                stage=self.name, due_in=min(polling.after_failure(failures), timedelta(seconds=20))
+            )
+        code = error.code if isinstance(error, DeliveryFailed) else "output_unavailable"
+        return self.give_up(attempt.generation, code=code, message=str(error))
+
+
+def save_output(generation: Generation, lease: Lease, delivered: Delivered) -> Asset:
+    """The delivered video as an asset that is ready and expires; seven days, or with the vendor's link."""
+    expires_at = lease.now + settings.VIDEOS_KEPT
+    if delivered.link_expires_at is not None:
+        expires_at = min(expires_at, delivered.link_expires_at)
+    facts = delivered.facts
+    return Asset.objects.create(
+        id=asset_id_of(generation.id),
+        owner_id=generation.owner_id,
+        kind=AssetKind.VIDEO,
+        origin=AssetOrigin.GENERATION,
+        state=AssetState.READY,
+        name=f"{generation.model.split('/')[-1]}-{str(generation.id)[:8]}.mp4",
+        media_type=facts.media_type,
+        bytes=delivered.bytes if delivered.key else 0,
+        sha256=delivered.sha256,
+        key=delivered.key,
+        thumbnail_key=delivered.thumbnail_key,
+        poster_key=delivered.poster_key,
+        linked_url=encryption.encrypt(delivered.linked_url) if delivered.linked_url else None,
+        width=facts.width,
+        height=facts.height,
+        duration_seconds=facts.duration_seconds,
+        frames_per_second=facts.frames_per_second,
+        video_codec=facts.video_codec,
+        audio_codec=facts.audio_codec or "",
+        created_at=lease.now,
+        expires_at=expires_at,
+    )

@@ -1,0 +1,98 @@
+"""A result that came after its clip had failed: fetched, and delivered once for nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from generations import attempts, transitions
+from generations.delivery import Delivered
+from generations.models import Attempt, AttemptState, Generation, GenerationStatus
+from generations.stages.deliver import Deliver, save_output
+from providers import registry
+from providers.contract import RenderState, RenderUpdate
+from providers.errors import ProviderError
+from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
+from workers.models import JobState
+
+
+def is_wanted(generation: Generation) -> bool:
+    """Whether a late result still fits: not for a clip that was cancelled, deleted, delivered or tried again."""
+    return (
+        generation.status == GenerationStatus.FAILED
+        and generation.deleted_at is None
+        and not Generation.objects.filter(retry_of=generation).exists()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateAnswer:
+    attempt: Attempt
+    update: RenderUpdate | None
+
+
+class FindLate(Stage[Attempt, LateAnswer]):
+    """Ask once what became of an attempt whose outcome was unknown when its clip failed."""
+
+    name = "find_late"
+    deadline = 40.0
+
+    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Attempt | Next]:
+        latest = attempts.latest([lease.subject_id for lease in leases])
+        return {
+            lease.job_id: (
+                latest[lease.subject_id]
+                if is_wanted(latest[lease.subject_id].generation)
+                else End(state=JobState.COMPLETED)
+            )
+            for lease in leases
+        }
+
+    def call(self, work: Attempt) -> LateAnswer:
+        provider = registry.provider(work.provider)
+        try:
+            update = provider.fetch(work.external_id) if work.external_id else provider.find(work.id.hex)
+        except ProviderError:
+            update = None
+        return LateAnswer(attempt=work, update=update)
+
+    def finish(self, outcomes: Sequence[Outcome[LateAnswer]]) -> Mapping[UUID, Next]:
+        nexts: dict[UUID, Next] = {}
+        for outcome in outcomes:
+            attempt, update = outcome.answer.attempt, outcome.answer.update
+            if update is not None:
+                attempts.record_external_id(attempt.id, update.external_id)
+                attempts.record_cost(attempt, update.cost)
+            if not outcome.held:
+                continue
+            nexts[outcome.lease.job_id] = End(state=JobState.COMPLETED)
+            if update is None:
+                continue
+            if update.state == RenderState.SUCCEEDED:
+                attempts.move(attempt, AttemptState.SUCCEEDED, vendor_state=update.vendor_state[:100])
+                nexts[outcome.lease.job_id] = Continue(stage=DeliverLate.name)
+            elif update.state == RenderState.FAILED and update.failure is not None:
+                attempts.record_failure(attempt, update.failure)
+            elif update.state == RenderState.CANCELLED:
+                attempts.move(attempt, AttemptState.CANCELLED, vendor_state=update.vendor_state[:100])
+        return nexts
+
+    def abandon(self, lease: Lease) -> Next:
+        return End(state=JobState.FAILED, error_code="internal_error")
+
+
+class DeliverLate(Deliver):
+    name = "deliver_late"
+
+    def wanted(self, generation: Generation) -> bool:
+        return is_wanted(generation)
+
+    def complete(self, attempt: Attempt, lease: Lease, delivered: Delivered) -> Next:
+        # Taken before the asset is written: a retry that commits meanwhile makes it unwanted.
+        generation = Generation.objects.select_for_update(of=("self",)).get(id=attempt.generation_id)
+        if not is_wanted(generation):
+            return End(state=JobState.COMPLETED)
+        change = transitions.complete_late(generation, save_output(generation, lease, delivered))
+        return End(state=JobState.COMPLETED, changes=[change] if change else [])
+
+    def give_up(self, generation: Generation, *, code: str, message: str) -> Next:
+        return End(state=JobState.FAILED, error_code=code)

@@ -1,0 +1,230 @@
+"""Following a render at the vendor: ask, record what it says, ask again at the right time."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from generations import attempts, history, polling, transitions
+from generations.models import Attempt, AttemptState, Generation, GenerationStatus
+from generations.stages.submit import end_cancelled, end_failed, ended, safety_interval
+from providers import registry
+from providers.contract import CancelOutcome, RenderState, RenderUpdate
+from providers.errors import JobNotFound, ProviderError, RateLimited, RenderFailed, UnsupportedFeature
+from workers.clock import AppNow
+from workers.jobs import Change, Continue, Lease, Next, Outcome, Stage
+
+logger = logging.getLogger(__name__)
+
+# "I don't know this job" is believed after so many answers in a row: some vendors' reads lag behind their writes.
+LOST_AFTER = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollWork:
+    attempt: Attempt
+    # Why the vendor shall stop: the owner asked, or the time is up; empty: it shall go on.
+    cancel_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollAnswer:
+    """What the vendor said; `cancel`: what it said to the wish to stop, if it was told."""
+
+    work: PollWork
+    update: RenderUpdate | None = None
+    error: ProviderError | None = None
+    cancel: CancelOutcome | None = None
+
+
+class Poll(Stage[PollWork, PollAnswer]):
+    name = "poll"
+    deadline = 45.0
+
+    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, PollWork | Next]:
+        latest = attempts.latest([lease.subject_id for lease in leases])
+        begun: dict[UUID, PollWork | Next] = {}
+        for lease in sorted(leases, key=lambda lease: str(lease.owner_id)):
+            attempt = latest[lease.subject_id]
+            generation = attempt.generation
+            if generation.ended_at is not None:
+                begun[lease.job_id] = ended(lease, generation)
+            elif attempt.state == AttemptState.SUCCEEDED:
+                begun[lease.job_id] = Continue(stage="deliver", place="leave")
+            elif attempt.state not in attempts.OPEN:
+                begun[lease.job_id] = Continue(stage="submit", place="line up")
+            elif attempt.external_id is None:
+                begun[lease.job_id] = Continue(stage="reconcile")
+            else:
+                begun[lease.job_id] = _work(lease, attempt)
+        return begun
+
+    def call(self, work: PollWork) -> PollAnswer:
+        provider = registry.provider(work.attempt.provider)
+        external_id = work.attempt.external_id or ""
+        cancel: CancelOutcome | None = None
+        try:
+            if work.cancel_reason and work.attempt.cancel_asked_at is None:
+                try:
+                    cancel = provider.cancel(external_id)
+                except UnsupportedFeature:
+                    cancel = CancelOutcome.TOO_LATE
+            return PollAnswer(work=work, update=provider.fetch(external_id), cancel=cancel)
+        except ProviderError as error:
+            return PollAnswer(work=work, error=error, cancel=cancel)
+
+    def finish(self, outcomes: Sequence[Outcome[PollAnswer]]) -> Mapping[UUID, Next]:
+        ordered = sorted(outcomes, key=lambda outcome: str(outcome.lease.owner_id))
+        held = [outcome for outcome in ordered if outcome.held]
+        for outcome in ordered:
+            _record_facts(outcome.answer)
+        started = transitions.start(
+            [
+                outcome.answer.work.attempt.generation
+                for outcome in held
+                if outcome.answer.update is not None and outcome.answer.update.state == RenderState.RUNNING
+            ]
+        )
+        news: dict[UUID, list[Change]] = {}
+        for change in started:
+            news.setdefault(change.subject_id, []).append(change)
+        return {
+            outcome.lease.job_id: _decide(
+                outcome.lease, outcome.answer, news.get(outcome.lease.subject_id, [])
+            )
+            for outcome in held
+        }
+
+    def abandon(self, lease: Lease) -> Next:
+        generation = Generation.objects.get(id=lease.subject_id)
+        attempt = attempts.latest([generation.id])[generation.id]
+        # The vendor may still make it: a late result is looked for.
+        attempts.mark_unknown(attempt)
+        return end_failed(
+            generation, code="internal_error", message="It could not be followed: our fault.", retryable=True
+        )
+
+
+def _work(lease: Lease, attempt: Attempt) -> PollWork:
+    generation = attempt.generation
+    began = attempt.submitted_at or attempt.created_at
+    if lease.cancel_requested:
+        return PollWork(attempt=attempt, cancel_reason="cancelled")
+    if generation.finish_by is not None and generation.finish_by <= lease.now:
+        return PollWork(attempt=attempt, cancel_reason="finish_by_passed")
+    if lease.now - began >= settings.RENDER_DEADLINE:
+        return PollWork(attempt=attempt, cancel_reason="provider_timeout")
+    return PollWork(attempt=attempt)
+
+
+def _record_facts(answer: PollAnswer) -> None:
+    """What the vendor said, where it is new. Nothing is written for "still at it"."""
+    attempt, update = answer.work.attempt, answer.update
+    if answer.cancel is not None and attempt.cancel_asked_at is None:
+        Attempt.objects.filter(id=attempt.id, cancel_asked_at__isnull=True).update(cancel_asked_at=AppNow())
+    if update is None:
+        return
+    attempts.record_cost(attempt, update.cost)
+    word = update.vendor_state[:100]
+    if word != attempt.vendor_state or (update.progress or 0) >= (attempt.vendor_progress or 0) + 5:
+        if update.state == RenderState.UNKNOWN:
+            logger.error(
+                "%s says %r of attempt %s: not a word we know",
+                attempt.provider,
+                word,
+                attempt.id,
+                extra={"alarm": "unknown_word"},
+            )
+        Attempt.objects.filter(id=attempt.id).update(vendor_state=word, vendor_progress=update.progress)
+    if update.state == RenderState.RUNNING and attempt.state == AttemptState.SUBMITTED:
+        attempts.move(attempt, AttemptState.RUNNING, running_at=AppNow())
+
+
+def _decide(lease: Lease, answer: PollAnswer, news: Sequence[Change]) -> Next:
+    attempt, generation, update = answer.work.attempt, answer.work.attempt.generation, answer.update
+    if update is None:
+        return _after_error(lease, answer)
+    if attempt.failed_calls:
+        Attempt.objects.filter(id=attempt.id).update(failed_calls=0)
+    if update.state == RenderState.SUCCEEDED:
+        attempts.move(attempt, AttemptState.SUCCEEDED)
+        return Continue(
+            stage="deliver", progress=95, place="leave", changes=[*news, *transitions.start([generation])]
+        )
+    if update.state == RenderState.CANCELLED:
+        attempts.move(attempt, AttemptState.CANCELLED)
+        return _stopped(generation, answer.work.cancel_reason or "provider_cancelled")
+    if update.state == RenderState.FAILED:
+        error = update.failure
+        assert error is not None, "the contract promises a failure"
+        attempts.record_failure(attempt, error)
+        return _after_failure(lease, attempt, generation, error)
+    if answer.work.cancel_reason in ("finish_by_passed", "provider_timeout"):
+        if answer.cancel is None and attempt.cancel_asked_at is not None:
+            # It was told and goes on: no longer ours to wait for. A result that comes later costs nothing.
+            attempts.mark_unknown(attempt)
+            return _stopped(generation, answer.work.cancel_reason)
+        return Continue(stage="poll", due_in=polling.after_failure(1), changes=news)
+    elapsed = (lease.now - (attempt.submitted_at or attempt.created_at)).total_seconds()
+    expected = history.expected(generation.model)
+    running = update.state == RenderState.RUNNING or generation.status == GenerationStatus.PROCESSING
+    safety = None if answer.work.cancel_reason else safety_interval(generation)
+    return Continue(
+        stage="poll",
+        due_in=polling.next_poll(elapsed=elapsed, expected=expected, safety=safety),
+        progress=(
+            max(lease.progress, polling.percent(vendor=update.progress, elapsed=elapsed, expected=expected))
+            if running
+            else None
+        ),
+        changes=news,
+    )
+
+
+def _after_error(lease: Lease, answer: PollAnswer) -> Next:
+    """The vendor gave no usable answer: ask again, more and more slowly, until the render's own deadline."""
+    attempt, error = answer.work.attempt, answer.error
+    assert error is not None
+    failures = attempt.failed_calls + 1
+    Attempt.objects.filter(id=attempt.id).update(failed_calls=failures)
+    if isinstance(error, JobNotFound) and failures >= LOST_AFTER:
+        attempts.record_failure(attempt, error)
+        if answer.work.cancel_reason:
+            return _stopped(attempt.generation, answer.work.cancel_reason)
+        return end_failed(
+            attempt.generation, code="job_lost", message="The provider lost the job.", retryable=True
+        )
+    if answer.work.cancel_reason in ("finish_by_passed", "provider_timeout") and failures >= LOST_AFTER:
+        attempts.mark_unknown(attempt)
+        return _stopped(attempt.generation, answer.work.cancel_reason)
+    wait = error.retry_after if isinstance(error, RateLimited) else None
+    return Continue(stage="poll", due_in=polling.after_failure(failures, wait))
+
+
+def _after_failure(lease: Lease, attempt: Attempt, generation: Generation, error: ProviderError) -> Next:
+    if lease.cancel_requested:
+        return end_cancelled(generation)
+    wait = attempts.retry_after_failure(error, attempt.number)
+    if wait is not None:
+        return Continue(stage="submit", due_in=wait, place="line up", progress=10)
+    return end_failed(
+        generation,
+        code=attempts.code_of(error),
+        message=str(error),
+        retryable=isinstance(error, RenderFailed) and error.retryable,
+    )
+
+
+_STOPPED = {
+    "finish_by_passed": "It could not be finished by the time you set.",
+    "provider_timeout": "The provider did not finish in time.",
+    "provider_cancelled": "The provider stopped the job.",
+}
+
+
+def _stopped(generation: Generation, reason: str) -> Next:
+    if reason == "cancelled":
+        return end_cancelled(generation)
+    return end_failed(generation, code=reason, message=_STOPPED[reason], retryable=True)
