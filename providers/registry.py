@@ -27,9 +27,7 @@ class UnknownProvider(LookupError):
 
 
 def provider(name: str) -> VideoProvider:
-    """The adapter, one per process and configuration. Raises UnknownProvider, or NotConfigured naming the
-    setting.
-    """
+    """The adapter, one per process and configuration. Raises UnknownProvider or NotConfigured."""
     kind = _kind(name)
     values = _values(kind)
     for setting, value in values:

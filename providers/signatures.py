@@ -39,9 +39,7 @@ def verify(provider: str, secrets: Sequence[str], headers: Mapping[str, str], bo
 
 
 def _well_formed(headers: Mapping[str, str]) -> dict[str, str]:
-    """`headers` without the signatures that the library would trip over, so that a good one beside them
-    counts.
-    """
+    """`headers` without the signatures that the library trips over, so that a good one beside them counts."""
     kept = [
         item
         for item in headers.get("webhook-signature", "").split(" ")

@@ -31,8 +31,6 @@ KEPT_HOSTS = 64
 # How late the end of a call may be noticed.
 TICK_SECONDS = 0.25
 
-_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
@@ -197,9 +195,10 @@ class _PublicAdapter(_Pooled, IPFilterAdapter):
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # `::/96` is among the reserved.
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
-    return address.version == 4 or not (address.is_site_local or address in _IPV4_COMPATIBLE)
+    return address.version == 4 or not address.is_site_local
 
 
 class Session(HTTPSession):
@@ -229,7 +228,6 @@ class Session(HTTPSession):
         parts = urlsplit(text)
         if parts.username is not None or parts.password is not None:
             raise InvalidIPAddress("a URL with credentials in it")
-        (parts.hostname or "").encode("idna")  # raises here, not in the middle of a call
         if origin(text) in self._allowed:
             return self._embedded
         if parts.scheme == "http" and self._client.allow_loopback:

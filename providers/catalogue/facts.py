@@ -134,9 +134,7 @@ class VideoModel:
         return started and (self.retires_at is None or at < self.retires_at)
 
     def read_controls(self, raw: Mapping[str, object]) -> dict[str, ControlValue]:
-        """`raw` checked against the model's controls; raises InvalidControl naming the field. Adds no
-        defaults.
-        """
+        """`raw` checked against the model's controls, no defaults added; raises InvalidControl."""
         known = {control.name: control for control in self.controls}
         for name in raw:
             if name not in known:

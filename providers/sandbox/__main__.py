@@ -1,5 +1,7 @@
-"""`python -m providers.sandbox --port N --data DIR`; SANDBOX_API_KEY and SANDBOX_WEBHOOK_SECRET in the
-environment.
+"""`python -m providers.sandbox --port N --data DIR`
+
+SANDBOX_API_KEY and SANDBOX_WEBHOOK_SECRET come from the environment, and so do the origins that callbacks
+and images may have beside public HTTPS and this machine: EMBEDDED_ORIGINS and PUBLIC_URL.
 """
 
 import argparse

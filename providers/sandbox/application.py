@@ -68,7 +68,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class _Service:
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
-        self._key = f"Bearer {config.api_key}"
+        self._key = f"Bearer {config.api_key}".encode()
         self._studio: Studio
 
     @asynccontextmanager
@@ -93,7 +93,7 @@ class _Service:
         """The endpoint for holders of the key, as late as the configuration asks."""
 
         async def answer(request: Request) -> Response:
-            if not hmac.compare_digest(request.headers.get("authorization", ""), self._key):
+            if not hmac.compare_digest(request.headers.get("authorization", "").encode(), self._key):
                 return _error(401, "unauthorized", "the key is missing or wrong")
             if random.random() < self._config.stall_rate:
                 await asyncio.sleep(self._config.stall_seconds)

@@ -177,7 +177,7 @@ def _gradient(order: Order, size: Size, name: str) -> str:
     palette = _PALETTES[order.style or styles[seed % len(styles)]]
     colours = ":".join(f"c{i}=0x{colour}" for i, colour in enumerate(palette))
     width, height = size.width // 8 * 2, size.height // 8 * 2
-    kind = ("linear", "radial", "spiral")[seed % 3]
+    kind = ("linear", "spiral")[seed % 2]
     speed = 0.002 + 0.03 * order.motion_strength
     return (
         f"gradients=s={width}x{height}:r={FRAMES_PER_SECOND}:d={order.duration}:{colours}:nb_colors=4"

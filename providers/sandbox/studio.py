@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import secrets
 import time
+from bisect import bisect_right
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -92,14 +93,16 @@ class Studio:
     def page(self, *, reference: str | None, after: int, size: int) -> list[Video]:
         """Up to `size` videos accepted after number `after`, oldest first."""
         videos = self._all if reference is None else self._by_reference.get(reference, [])
-        return [video for video in videos if video.number > after][:size]
+        start = bisect_right(videos, after, key=lambda video: video.number)
+        return videos[start : start + size]
 
     async def cancel(self, video: Video) -> None:
         """Stops it; raises TooLate once it has ended."""
         if video.finished_at or video.order.fault is Fault.REFUSE_CANCEL:
             raise TooLate
         if video.order.fault is not Fault.IGNORE_CANCEL:
-            self._lives[video.id].cancel()
+            if life := self._lives.get(video.id):
+                life.cancel()
             await self._end(video, "stopped")
 
     def path(self, video: Video) -> Path:
@@ -115,27 +118,25 @@ class Studio:
     def view(self, video: Video, *, lapsed_link: bool = False) -> dict[str, Any]:
         """The video as the API shows it."""
         status = self.status(video)
-        elapsed = time.time() - video.accepted_at
+        elapsed = (video.finished_at or time.time()) - video.accepted_at
+        percent = min(99, int(100 * elapsed / max(_seconds(video.order), 0.1)))
+        cost = {"amount": f"{video.order.duration * COST_PER_SECOND:.4f}", "currency": "USD"}
         return {
             "id": video.id,
             "model": video.order.model,
             "status": status,
-            "progress": 100
-            if status == "done"
-            else min(99, int(100 * elapsed / max(_seconds(video.order), 0.1))),
+            "progress": 100 if status == "done" else percent,
             "client_reference": video.order.client_reference,
             "created_at": _iso(video.accepted_at),
             "finished_at": _iso(video.finished_at) if video.finished_at else None,
             "video": self._link(video, lapsed=lapsed_link) if status == "done" and video.media else None,
             "error": {"code": video.error} if video.error else None,
-            "cost": {"amount": f"{video.order.duration * COST_PER_SECOND:.4f}", "currency": "USD"}
-            if status == "done"
-            else None,
+            "cost": cost if status == "done" else None,
         }
 
     def opens(self, video_id: str, expires: str, signature: str) -> bool:
         """Whether a link's signature is ours and it has not lapsed."""
-        good = hmac.compare_digest(signature, self._signature(video_id, expires))
+        good = hmac.compare_digest(signature.encode(), self._signature(video_id, expires).encode())
         return good and expires.isdecimal() and time.time() < int(expires)
 
     async def until_informed(self, video: Video) -> None:
@@ -191,6 +192,8 @@ class Studio:
         await self._end(video, end, error)
 
     async def _end(self, video: Video, end: str, error: str = "") -> None:
+        if video.finished_at:
+            return
         video.end, video.error, video.finished_at = end, error, time.time()
         await self._store.save(video)
         await self._inform(video)

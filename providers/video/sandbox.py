@@ -61,9 +61,7 @@ class SandboxProvider(VideoProvider):
     def __init__(
         self, *, url: str, api_key: str, webhook_secrets: Sequence[str], http: Client | None = None
     ) -> None:
-        """`webhook_secrets` are tried in turn, so that they can rotate; `http` replaces the process's
-        client.
-        """
+        """`webhook_secrets` are tried in turn, to rotate them; `http` replaces the process's client."""
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"}
         self._webhook_secrets = tuple(webhook_secrets)

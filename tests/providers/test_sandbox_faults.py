@@ -50,6 +50,8 @@ def test_stuck_never_ends(sandbox: VideoProvider) -> None:
     update = sandbox.fetch(submission.external_id)
     assert update.state is RenderState.RUNNING
     assert update.progress == 99
+    assert sandbox.cancel(submission.external_id) is CancelOutcome.ACCEPTED
+    assert sandbox.fetch(submission.external_id).state is RenderState.CANCELLED
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The sandbox renders real video: what was asked for, in any script, and nothing else."""
 
+import re
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,8 @@ from PIL import Image, ImageChops, ImageStat
 from providers import http
 from providers.contract import ControlValue, InputMedia, Mode, RenderRequest, RenderState, VideoProvider
 from providers.errors import FailureCode, RenderFailed
+from providers.sandbox.captions import LONGEST, caption_file
+from providers.sandbox.orders import Order
 
 from .sandbox import A_REQUEST, a_token, ended
 from .servers import answers, serving
@@ -30,7 +33,7 @@ def rendered(sandbox: VideoProvider, request: RenderRequest) -> bytes:
 
 def frames(content: bytes) -> list[Image.Image]:
     with av.open(BytesIO(content), mode="r") as container:
-        return [frame.to_image() for frame in container.decode(video=0)]
+        return [frame.to_image() for frame in container.decode(video=0)]  # type: ignore[no-untyped-call]
 
 
 def mean(image: Image.Image) -> tuple[float, ...]:
@@ -108,6 +111,18 @@ HARD_PROMPTS = [
 @pytest.mark.parametrize("prompt", HARD_PROMPTS, ids=range(len(HARD_PROMPTS)))
 def test_no_prompt_is_too_hard(sandbox: VideoProvider, prompt: str) -> None:
     assert len(frames(rendered(sandbox, replace(A_REQUEST, prompt=prompt)))) == 48
+
+
+@pytest.mark.parametrize("prompt", HARD_PROMPTS, ids=range(len(HARD_PROMPTS)))
+def test_no_prompt_is_more_than_text_in_its_caption(prompt: str) -> None:
+    """One line of the file, no command of the format, and no longer than is readable."""
+    order = Order(model="motion-1", prompt=prompt)
+    lines = caption_file(order, 854, 480).splitlines()
+    assert [line[:8] for line in lines[-2:]] == ["Dialogue", "Dialogue"]
+    assert sum(line.startswith("Dialogue") for line in lines) == 2
+    text = lines[-2].partition("{\\fad(400,0)}")[2]
+    assert len(text) <= 2 * LONGEST
+    assert not re.search(r"(?<!\\)[{}]|\\[^{}\u2060]|\\$", text)
 
 
 @pytest.mark.parametrize("camera", ["static", "zoom_in", "zoom_out", "pan_left", "pan_right"])
