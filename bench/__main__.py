@@ -20,7 +20,9 @@ def main() -> int:
         return 2
     if len(wanted) > 1:
         # A process each, because each has a database of its own.
-        codes = [subprocess.run([sys.executable, "-m", "bench", name], check=False).returncode for name in wanted]
+        codes = [
+            subprocess.run([sys.executable, "-m", "bench", name], check=False).returncode for name in wanted
+        ]
         return max(codes)
     with scratch_database():
         from django.conf import settings

@@ -8,20 +8,21 @@ import json
 import uuid
 from typing import Any
 
-from accounts.credentials import make_api_key
-from accounts.models import User
-from accounts.throttles import CreateThrottle
-from accounts.tiers import tiers
-from credits import ledger
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
-from generations.models import ModelSwitch
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from accounts.credentials import make_api_key
+from accounts.models import User
+from accounts.throttles import CreateThrottle
+from accounts.tiers import tiers
+from credits import ledger
+from generations.models import ModelSwitch
 
 from .measure import Measure, alternating
 
@@ -35,7 +36,7 @@ class OneRowView(APIView):
     throttle_classes = (CreateThrottle,)
 
     def post(self, request: Request) -> Response:
-        row = ModelSwitch.objects.create(model=uuid.uuid4().hex, note=request.data["prompt"])
+        row = ModelSwitch.objects.create(model=uuid.uuid4().hex, note=str(request.data))
         return Response({"model": row.model, "note": row.note}, status=201)
 
 
@@ -72,7 +73,18 @@ def run() -> list[Measure]:
     for name, call in (("create", ours), ("one-row view", peer)):
         with CaptureQueriesContext(connection) as queries:
             call()
-        counts.append((name, len([one for one in queries if not one["sql"].startswith(("BEGIN", "COMMIT"))])))
+        counts.append(
+            (
+                name,
+                len(
+                    [
+                        one
+                        for one in queries.captured_queries
+                        if not str(one["sql"]).startswith(("BEGIN", "COMMIT"))
+                    ]
+                ),
+            )
+        )
     return [
         *result.measures("creates", unit="requests/s", bar=0.33),
         Measure(

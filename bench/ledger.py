@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import psycopg
-from accounts.models import User
-from credits import ledger
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg.types.json import Jsonb
+
+from accounts.models import User
+from credits import ledger
 from tests.scratch import database_url
 
 from .measure import Measure, alternating
@@ -60,7 +61,9 @@ def run() -> list[Measure]:
 
 
 def _fund(count: int) -> list[UUID]:
-    owners = [user.pk for user in User.objects.bulk_create(User(email=f"{n}@example.com") for n in range(count))]
+    owners = [
+        user.pk for user in User.objects.bulk_create(User(email=f"{n}@example.com") for n in range(count))
+    ]
     with transaction.atomic():
         for owner in owners:
             ledger.grant(owner_id=owner, amount=10**12, key="start:" + str(owner))
@@ -70,7 +73,12 @@ def _fund(count: int) -> list[UUID]:
 def _hold(owner: UUID) -> UUID:
     key = uuid.uuid4()
     return ledger.hold(
-        owner_id=owner, amount=AMOUNT, key=f"generation:{key}", subject_id=key, rate_card_ids=[1], breakdown=BREAKDOWN
+        owner_id=owner,
+        amount=AMOUNT,
+        key=f"generation:{key}",
+        subject_id=key,
+        rate_card_ids=[1],
+        breakdown=BREAKDOWN,
     ).hold_id
 
 

@@ -87,6 +87,7 @@ def configuration(level: str) -> dict[str, Any]:
             # Its own handlers would print each line a second time, in another shape.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            "gunicorn.error": {"handlers": [], "level": level, "propagate": True},
             # A line per message, several a second.
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},

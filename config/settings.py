@@ -9,6 +9,7 @@ import hmac
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config as BotocoreConfig
@@ -174,7 +175,7 @@ SANDBOX_API_KEY = env.str("SANDBOX_API_KEY", "")
 SANDBOX_WEBHOOK_SECRET = env.str("SANDBOX_WEBHOOK_SECRET", "")
 # What our account at a vendor may do, over the catalogue's facts:
 # {"sandbox": {"concurrent": 20, "per_minute": 60}}
-PROVIDER_LIMITS: dict[str, dict[str, int]] = env.json("PROVIDER_LIMITS", {})
+PROVIDER_LIMITS: Any = env.json("PROVIDER_LIMITS", {})
 
 STORAGES = {
     "default": {
@@ -240,7 +241,7 @@ BUSY_FOR = timedelta(seconds=env.int("BUSY_FOR_SECONDS", 6 * 3600, validate=Rang
 INPUT_URL_VALID = timedelta(hours=6)
 # A callable that takes a prompt and says whether it is allowed.
 MODERATOR = env.str("MODERATOR", "generations.guards.local_rules")
-MODERATION_WORDS = env.list("MODERATION_WORDS", [])
+MODERATION_WORDS: list[str] = env.list("MODERATION_WORDS", [])
 
 # --- Users and sign-in ---
 AUTH_USER_MODEL = "accounts.User"
@@ -300,9 +301,7 @@ RATE_SIGN_IN_PER_ADDRESS = env.int("RATE_SIGN_IN_PER_ADDRESS", 30, validate=Rang
 RATE_SIGN_IN_PER_EMAIL = env.int("RATE_SIGN_IN_PER_EMAIL", 10, validate=Range(min=1))
 
 # How long the event log goes back.
-EVENTS_KEPT = env.timedelta(
-    "EVENTS_KEPT", timedelta(days=90), precision="days", validate=Range(min=timedelta(days=1))
-)
+EVENTS_KEPT = timedelta(days=env.int("EVENTS_KEPT_DAYS", 90, validate=Range(min=1)))
 
 # --- E-mail ---
 # Without a server, DEBUG writes mails to EMAIL_FOLDER, or to the console.

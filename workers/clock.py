@@ -33,7 +33,9 @@ def advance(by: timedelta) -> None:
     if not settings.TEST_DOORS:
         raise RuntimeError("TEST_DOORS is off: the clock can't be moved")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE workers_clock SET moved_by = moved_by + %s", [by])
+        cursor.execute(
+            "UPDATE workers_clock SET moved_by = moved_by + make_interval(secs => %s)", [by.total_seconds()]
+        )
 
 
 def reset() -> None:

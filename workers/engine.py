@@ -14,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from workers.log_context import log_context
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=20)
+LEASE_SECONDS = 20.0
 RENEW_SECONDS = 6.0
 # Claims that ended without a result after which a job is given up: it may be what kills the workers.
 MOST_CLAIMS = 5
@@ -37,8 +36,8 @@ ANNOUNCE_PERCENT = 5
 
 _CLAIM = """
 UPDATE workers_job SET
-    lease_until = app_now() + %(lease)s, fence = fence + 1, claims = claims + 1, claimed_at = app_now(),
-    claimed_by = %(process)s, state = 'running', started_at = coalesce(started_at, app_now())
+    lease_until = app_now() + make_interval(secs => %(lease)s), fence = fence + 1, claims = claims + 1,
+    claimed_at = app_now(), claimed_by = %(process)s, state = 'running', started_at = coalesce(started_at, app_now())
 WHERE id IN (
     SELECT id FROM workers_job
     WHERE queue = %(queue)s AND ended_at IS NULL AND NOT waits AND due_at <= app_now()
@@ -50,7 +49,7 @@ RETURNING id, owner_id, kind, stage, subject_id, fence, claims, progress,
 """
 
 _RENEW = """
-UPDATE workers_job SET lease_until = app_now() + %(lease)s
+UPDATE workers_job SET lease_until = app_now() + make_interval(secs => %(lease)s)
 FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS mine (id, fence)
 WHERE workers_job.id = mine.id AND workers_job.fence = mine.fence AND workers_job.lease_until IS NOT NULL
 """
@@ -112,7 +111,13 @@ def claim(queue: str, limit: int, full: Sequence[str] = ()) -> list[Lease]:
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM,
-            {"queue": queue, "limit": limit, "lease": LEASE, "process": process_name(), "full": list(full)},
+            {
+                "queue": queue,
+                "limit": limit,
+                "lease": LEASE_SECONDS,
+                "process": process_name(),
+                "full": list(full),
+            },
         )
         return [
             Lease(
@@ -391,7 +396,7 @@ class Engine:
                         cursor.execute(
                             _RENEW,
                             {
-                                "lease": LEASE,
+                                "lease": LEASE_SECONDS,
                                 "ids": [lease.job_id for lease in leases],
                                 "fences": [lease.fence for lease in leases],
                             },

@@ -85,8 +85,9 @@ def pause(key: str, seconds: float) -> None:
     """Nobody passes this gate for `seconds`: the far side asked for it. A longer pause stays."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE workers_gate SET paused_until = greatest(paused_until, app_now() + %s) WHERE key = %s",
-            [timedelta(seconds=seconds), key],
+            "UPDATE workers_gate"
+            " SET paused_until = greatest(paused_until, app_now() + make_interval(secs => %s)) WHERE key = %s",
+            [seconds, key],
         )
 
 
@@ -109,5 +110,8 @@ def reopen(key: str) -> None:
 def forget_old_admissions() -> int:
     """Drop admissions that no limit counts any more; how many."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM workers_admission WHERE at < app_now() - %s", [ADMISSIONS_KEPT])
-        return cursor.rowcount
+        cursor.execute(
+            "DELETE FROM workers_admission WHERE at < app_now() - make_interval(secs => %s)",
+            [ADMISSIONS_KEPT.total_seconds()],
+        )
+        return int(cursor.rowcount)

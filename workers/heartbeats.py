@@ -21,5 +21,8 @@ def write(process: str, queue: str) -> None:
 def forget_silent() -> int:
     """Drop the rows of processes that ended long ago; how many."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM workers_heartbeat WHERE at < app_now() - %s", [SILENT_AFTER])
-        return cursor.rowcount
+        cursor.execute(
+            "DELETE FROM workers_heartbeat WHERE at < app_now() - make_interval(secs => %s)",
+            [SILENT_AFTER.total_seconds()],
+        )
+        return int(cursor.rowcount)

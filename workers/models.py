@@ -144,6 +144,9 @@ class Admission(models.Model):
     class Meta:
         indexes = [models.Index(fields=["gate", "at"], name="workers_admission_at")]
 
+    def __str__(self) -> str:
+        return f"{self.job_id} at {self.gate_id}"
+
 
 class Heartbeat(models.Model):
     """A process that is alive: written every few seconds by each worker and by beat."""

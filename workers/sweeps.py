@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 # One statement decides who runs a sweep: of two clocks, one sees the row already moved.
 _TAKE = """
 UPDATE workers_sweeprun SET ran_at = app_now()
-WHERE name = %s AND (ran_at IS NULL OR ran_at <= app_now() - %s) RETURNING name
+WHERE name = %s AND (ran_at IS NULL OR ran_at <= app_now() - make_interval(secs => %s)) RETURNING name
 """
 
 
@@ -25,7 +25,7 @@ def run_due() -> dict[str, int]:
     touched: dict[str, int] = {}
     for name, sweep in SWEEPS.items():
         with connection.cursor() as cursor:
-            cursor.execute(_TAKE, [name, sweep.every])
+            cursor.execute(_TAKE, [name, sweep.every.total_seconds()])
             if cursor.fetchone() is None:
                 continue
         try:

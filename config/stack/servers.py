@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from .child import Child
 from .home import PROJECT, Home
 
 START_SECONDS = 30
+START_TRIES = 6
 
 
 class ServerFailed(RuntimeError):
@@ -65,7 +66,7 @@ class Server(ABC):
         self.child.end_leftover()
         self.prepare()
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
+        for _ in range(START_TRIES):
             # Asked again on each try: somebody may have taken the port in between.
             self.port = self.home.port(self.name)
             self.child.start(self.command(), environment=self.child_environment(), cwd=PROJECT)
@@ -73,9 +74,10 @@ class Server(ABC):
                 if self.answers():
                     return
                 time.sleep(0.03)
-            time.sleep(0.3)
+            # What an earlier run left may need a moment to go away.
+            time.sleep(0.5)
         self.child.stop()
-        raise ServerFailed(f"{self.name} did not start within {START_SECONDS} s:\n{self.child.last_words()}")
+        raise ServerFailed(f"{self.name} did not start:\n{self.child.last_words()}")
 
     def stop(self) -> None:
         """Stop it in good order."""
@@ -242,6 +244,11 @@ class Sandbox(Server):
     name = "sandbox"
     variable = "SANDBOX_URL"
 
+    def __init__(self, home: Home, origins: Sequence[str]) -> None:
+        """`origins`: the addresses of this machine that it may call."""
+        super().__init__(home)
+        self._origins = origins
+
     def environment(self) -> dict[str, str]:
         return {
             "SANDBOX_URL": f"http://127.0.0.1:{self.port}",
@@ -253,7 +260,8 @@ class Sandbox(Server):
         return [sys.executable, "-m", "providers.sandbox", "--port", str(self.port), "--data", self.data]
 
     def child_environment(self) -> Mapping[str, str]:
-        return {**os.environ, **self.environment()}
+        origins = ",".join(filter(None, self._origins))
+        return {**os.environ, **self.environment(), "EMBEDDED_ORIGINS": origins}
 
     def answers(self) -> bool:
         return _speaks_http(self.port)

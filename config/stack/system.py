@@ -54,7 +54,7 @@ class System:
     """The stack with all its processes; `address` is where the API answers."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        self.stack = Stack(folder)
+        self.stack = Stack(folder, web_port=port)
         self.folder = folder
         self.port = port
         self.address = f"http://127.0.0.1:{port}"
@@ -71,7 +71,6 @@ class System:
                 **os.environ,
                 **self.stack.environment,
                 "PORT": str(self.port),
-                "PUBLIC_URL": os.environ.get("PUBLIC_URL", self.address),
                 "EMAIL_FOLDER": os.environ.get("EMAIL_FOLDER", str(mail)),
             }
         )

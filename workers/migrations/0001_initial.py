@@ -15,7 +15,7 @@ CREATE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies: list[tuple[str, str]] = []
+    dependencies = []
     operations = [
         migrations.RunSQL(CLOCK, "DROP FUNCTION app_now(); DROP TABLE workers_clock;"),
     ]
