@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3.12 python3.11 python3 python; do \
 	2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := accounts config credits generations pipeline providers tests workers manage.py
+PACKAGES := accounts bench config credits generations pipeline providers tests workers manage.py
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 STACK := $(BIN)/python -m config.stack
 # Test runs and checks have servers of their own, beside those of `make up`.

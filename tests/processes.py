@@ -5,6 +5,9 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
 
 from config.stack.child import Child, environment_of_python
 from config.stack.home import PROJECT, free_port
@@ -29,14 +32,19 @@ class Processes:
         """Start the process `name`, called `label` from then on (default: its name)."""
         process = processes()[name]
         label = label or name
-        port = self._ports.setdefault(label, free_port())
+        if label not in self._ports:
+            # The first web process is the one that PUBLIC_URL leads to: the sandbox calls there.
+            public = urlsplit(settings.PUBLIC_URL).port
+            if public is None or name != "web" or public in self._ports.values():
+                public = free_port()
+            self._ports[label] = public
+        port = self._ports[label]
         environment = environment_of_python(
             {
                 **os.environ,
                 "DATABASE_URL": database_url(),
                 "TEST_DOORS": "true",
                 "PORT": str(port),
-                "PUBLIC_URL": f"http://127.0.0.1:{port}",
                 **self._variables,
                 **process.variables,
                 **variables,

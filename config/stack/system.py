@@ -142,7 +142,13 @@ class System:
             if self._supervisor is not None and not self._supervisor.running():
                 raise ServerFailed(f"supervisor ended:\n{self._supervisor.last_words()}")
             time.sleep(0.2)
+        ends = [f"  {name}: {self._last_line(name)}" for name in processes()]
         raise ServerFailed(
             f"The system was not ready within {READY_SECONDS} s: {answer}\n"
-            f"Its logs are in {self.folder / 'logs'}."
+            f"Its logs are in {self.folder / 'logs'}, and end so:\n" + "\n".join(ends)
         )
+
+    def _last_line(self, name: str) -> str:
+        log = self.folder / "logs" / f"{name}.log"
+        lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+        return next((line[:300] for line in reversed(lines) if line.strip()), "nothing")
