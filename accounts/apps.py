@@ -9,7 +9,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from allauth.account.signals import email_confirmed, user_logged_in
 
-        from accounts import rates, sessions, sign_in
+        from accounts import idempotency, rates, sessions, sign_in
         from accounts.events import log
         from accounts.tiers import tiers
         from workers import jobs
@@ -20,6 +20,7 @@ class AccountsConfig(AppConfig):
         for name, every, run in (
             ("accounts.rates", timedelta(minutes=5), rates.forget_old),
             ("accounts.sessions", timedelta(hours=1), sessions.forget_expired),
+            ("accounts.idempotency", timedelta(minutes=10), idempotency.forget_old),
             ("accounts.events", timedelta(minutes=10), log.forget_old),
         ):
             jobs.register_sweep(jobs.Sweep(name=name, every=every, run=run))

@@ -5,17 +5,20 @@
 
 import logging
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import jwt
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
 from accounts import supabase
 from accounts.credentials import EVERY_SCOPE, Credential, find_api_key
 from accounts.identities import user_of_identity
 from accounts.models import User
+from accounts.rates import take
+from accounts.throttles import address_limit
 from accounts.tokens import user_of_token
 
 logger = logging.getLogger(__name__)
@@ -39,7 +42,16 @@ class _HeaderAuthentication(BaseAuthentication, ABC):
         scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() != self.scheme.lower():
             return None
-        value = value.strip()
+        try:
+            return self._checked(value.strip())
+        except CredentialRefused:
+            # Whoever tries credentials is a client without an account.
+            wait = take([address_limit(request)])
+            if wait:
+                raise Throttled(wait) from None
+            raise
+
+    def _checked(self, value: str) -> tuple[User, Credential]:
         if not value or " " in value or len(value) > LONGEST_TOKEN or not value.isascii():
             raise CredentialRefused()
         user, credential = self.check(value)
@@ -65,12 +77,15 @@ class BearerAuthentication(_HeaderAuthentication):
     scheme = "Bearer"
 
     def check(self, value: str) -> tuple[User, Credential]:
+        kind: Literal["session", "supabase"]
         try:
             issuer = jwt.decode_complete(value, options={"verify_signature": False})["payload"].get("iss")
             if issuer == settings.JWT_ISSUER:
-                user, kind = user_of_token(value), "session"
+                kind = "session"
+                user = user_of_token(value)
             elif settings.SUPABASE_ISSUER and issuer == settings.SUPABASE_ISSUER:
-                user, kind = user_of_identity(supabase.verifier().verify(value)), "supabase"
+                kind = "supabase"
+                user = user_of_identity(supabase.verifier().verify(value))
             else:
                 raise jwt.InvalidIssuerError("nobody's token")
         except jwt.InvalidTokenError as error:

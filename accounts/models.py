@@ -119,7 +119,7 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "-created_at"], name="accounts_apikey_owner")]
+        indexes = [models.Index(fields=["owner", "-created_at", "-id"], name="accounts_apikey_owner")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(scopes__contained_by=["read", "write"]) & ~models.Q(scopes=[]),

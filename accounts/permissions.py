@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from accounts.credentials import Credential
 from accounts.errors import AccountSuspended, InteractiveOnly, ScopeMissing
-from accounts.models import Scope, User
+from accounts.models import Scope
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -42,6 +42,6 @@ class IsNotSuspended(BasePermission):
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not request.user.is_authenticated:
             return False
-        if cast(User, request.user).suspended_at is not None:
+        if request.user.suspended_at is not None:
             raise AccountSuspended()
         return True

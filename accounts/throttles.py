@@ -16,7 +16,6 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from accounts.credentials import Credential
-from accounts.models import User
 from accounts.rates import Limit, take
 from accounts.tiers import Tier, tier_of
 
@@ -55,8 +54,8 @@ class RequestThrottle(_Throttle):
 
     def limits(self, request: Request) -> Sequence[Limit]:
         if not request.user.is_authenticated:
-            return [Limit(key=f"address:{address_of(request)}", count=settings.RATE_PER_ADDRESS)]
-        user, credential = cast(User, request.user), cast(Credential, request.auth)
+            return [address_limit(request)]
+        user, credential = request.user, cast(Credential, request.auth)
         tier = tier_of(user)
         if request.method in SAFE_METHODS:
             kind, count = "reads", _reads_per_minute(tier)
@@ -80,13 +79,18 @@ class CreateThrottle(RequestThrottle):
         limits = super().limits(request)
         if request.method != "POST" or not request.user.is_authenticated:
             return limits
-        user = cast(User, request.user)
+        user = request.user
         creates = Limit(
             key=f"creates:{user.pk}",
             count=tier_of(user).creates_per_minute,
             mark=_digest(request.headers.get("Idempotency-Key", "")),
         )
         return [*limits, creates]
+
+
+def address_limit(request: HttpRequest | Request) -> Limit:
+    """What a request without an account counts under."""
+    return Limit(key=f"address:{address_of(request)}", count=settings.RATE_PER_ADDRESS)
 
 
 def sign_in_limits(request: HttpRequest, email: str) -> Sequence[Limit]:
@@ -106,7 +110,7 @@ def sign_in_limits(request: HttpRequest, email: str) -> Sequence[Limit]:
 
 
 def address_of(request: HttpRequest | Request) -> str:
-    """Whence a request came, by the word of our own proxies (NUM_PROXIES); of IPv6, the customer's network."""
+    """Whence a request came, by our own proxies' word (NUM_PROXIES); of IPv6, the customer's network."""
     ident = BaseThrottle().get_ident(cast(Request, request)) or ""
     try:
         address = ipaddress.ip_address(ident)

@@ -94,7 +94,7 @@ def _checked(name: str, limits: Mapping[str, Any]) -> Mapping[str, Any]:
         if wanted is None:
             raise ImproperlyConfigured(f"TIERS: {name!r} has no limit {limit!r}")
         # bool is an int to Python, not to an operator.
-        if type(value) is not wanted or value in ("", None) or (wanted is int and value < 0):
+        if type(value) is not wanted or value == "" or (isinstance(value, int) and value < 0):
             raise ImproperlyConfigured(f"TIERS: {name!r}: {limit} can't be {value!r}")
     return limits
 

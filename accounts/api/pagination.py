@@ -4,7 +4,7 @@ from rest_framework.pagination import CursorPagination
 
 
 class Page(CursorPagination):
-    """A page by keyset: it costs the same wherever it is. A subclass names `ordering`, which an index serves."""
+    """A page by keyset: it costs the same wherever it is. A subclass names `ordering`, by an index."""
 
     page_size = 50
     page_size_query_param = "limit"

@@ -78,15 +78,15 @@ def _guarded(view: View) -> View:
             return _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "The body is too large.")
         wait = take(sign_in_limits(request, _email_in(request)))
         if wait:
-            response = _refusal(
+            refusal = _refusal(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "throttled",
                 f"Too many requests: try again in {wait} seconds.",
                 {"retry_after": wait},
                 retryable=True,
             )
-            response["Retry-After"] = str(wait)
-            return response
+            refusal["Retry-After"] = str(wait)
+            return refusal
         try:
             response = view(request, *args, **kwargs)
         except ImmediateHttpResponse as immediate:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api import schema as schema
+from accounts.api.pagination import Page
 from accounts.api.serializers import (
     ApiKeySerializer,
     MadeApiKeySerializer,
@@ -31,6 +32,7 @@ def owner_of(request: Request) -> User:
     return cast(User, request.user)
 
 
+@extend_schema(tags=["me"])
 class ProfileView(APIView):
     """The signed-in account."""
 
@@ -46,6 +48,7 @@ class ProfileView(APIView):
         return Response(changes.data)
 
 
+@extend_schema(tags=["me"])
 class PreferencesView(APIView):
     """What the account asks for when a request doesn't say."""
 
@@ -67,15 +70,21 @@ class PreferencesView(APIView):
         return Response(PreferencesSerializer(preferences).data)
 
 
+class ApiKeysPage(Page):
+    ordering = ("-created_at", "-id")
+
+
+@extend_schema(tags=["me"])
 class ApiKeysView(ListAPIView[ApiKey]):
     """The account's API keys. A program's key can't see or make them."""
 
     permission_classes = (HasScope, IsInteractive)
     serializer_class = ApiKeySerializer
+    pagination_class = ApiKeysPage
     queryset = ApiKey.objects.none()
 
     def get_queryset(self) -> QuerySet[ApiKey]:
-        return ApiKey.objects.filter(owner=owner_of(self.request)).order_by("-created_at")
+        return ApiKey.objects.filter(owner=owner_of(self.request))
 
     @extend_schema(operation_id="api_keys_list")
     def get(self, request: Request) -> Response:
@@ -92,6 +101,7 @@ class ApiKeysView(ListAPIView[ApiKey]):
         return Response(answer, status=status.HTTP_201_CREATED)
 
 
+@extend_schema(tags=["me"])
 class ApiKeyView(APIView):
     """One API key."""
 

@@ -5,18 +5,21 @@ from redis import Redis
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from tests.accounts.project import project
 from tests.factories import UserFactory
 from workers.redis_breaker import breaker
+
+__all__ = ["project"]
 
 
 @pytest.fixture
 def owner(db: None) -> User:
-    return UserFactory(name="Ana")
+    return UserFactory.create(name="Ana")
 
 
 @pytest.fixture
 def stranger(db: None) -> User:
-    return UserFactory(name="Sten")
+    return UserFactory.create(name="Sten")
 
 
 @pytest.fixture

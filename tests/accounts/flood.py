@@ -1,7 +1,7 @@
 """One process of a flood: `python -m tests.accounts.flood KEY REQUESTS`.
 
-Says "ready", waits for a line, sends its requests at once from as many threads against a limit of 10, and says how
-many were allowed.
+Says "ready", waits for a line, sends its requests at once from as many threads against a limit of 10, and says
+how many were allowed.
 """
 
 import sys
@@ -12,7 +12,7 @@ import django
 def main() -> None:
     django.setup()
     from accounts.rates import Limit, take
-    from tests.accounts.test_event_log import at_once
+    from tests.accounts.races import at_once
 
     key, requests = sys.argv[1], int(sys.argv[2])
     allowed: list[int] = []

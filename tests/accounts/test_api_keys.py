@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
+from pytest_django import DjangoAssertNumQueries, Settings
+from rest_framework.test import APIClient
+
 from accounts.credentials import MAX_API_KEYS, find_api_key, make_api_key
 from accounts.errors import TooManyApiKeys
 from accounts.models import ApiKey, User
-from django.db import IntegrityError
-from pytest_django import DjangoAssertNumQueries
-from rest_framework.test import APIClient
-from tests.accounts.test_event_log import at_once
+from tests.accounts.races import at_once
 from tests.accounts.test_sign_in import sign_in
 from tests.factories import UserFactory, api_key
 from workers import clock
@@ -117,6 +118,16 @@ def test_what_is_no_key_is_refused(client: APIClient, owner: User, secret: str) 
     assert client.get("/api/v1/me/", headers=headers(secret)).status_code == 401
 
 
+def test_trying_keys_is_limited_per_address(client: APIClient, owner: User, settings: Settings) -> None:
+    settings.RATE_PER_ADDRESS = 3
+
+    answers = [client.get("/api/v1/me/", headers=headers(f"vk_{number}")) for number in range(4)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    assert client.get("/api/v1/me/", headers=headers(api_key(owner).secret)).status_code == 200
+
+
 def test_a_key_costs_one_statement_and_a_second_once_a_minute(
     client: APIClient, owner: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -173,7 +184,7 @@ def test_the_database_refuses_unknown_scopes(owner: User, scopes: list[str]) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_account_has_at_most_twenty_keys_however_many_are_asked_for_at_once() -> None:
-    owner = UserFactory()
+    owner = UserFactory.create()
 
     errors = at_once(*[lambda: api_key(owner)] * (MAX_API_KEYS + 4))
 

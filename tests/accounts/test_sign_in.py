@@ -189,8 +189,8 @@ def test_a_forgotten_password_is_set_anew_by_mail(client: APIClient, owner: User
 
     assert post(client, "login", {"email": owner.email, "password": PASSWORD}).status_code == 400
     assert sign_in(client, owner, "another fine password")["access_token"]
-    assert post(client, "refresh", {"refresh_token": old["refresh_token"]}).status_code == 400
     assert me(client, old["access_token"]).status_code == 401
+    assert post(client, "refresh", {"refresh_token": old["refresh_token"]}).status_code == 400
 
 
 def test_a_password_reset_does_not_tell_who_has_an_account(client: APIClient, owner: User) -> None:
@@ -212,6 +212,7 @@ def test_a_signed_in_user_changes_the_password(client: APIClient, owner: User) -
 
     assert answer.status_code == 200, answer.json()
     assert sign_in(client, owner, "another fine password")
+    assert me(client, token).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -306,7 +307,7 @@ def test_a_second_address_is_no_second_arrival(client: APIClient, owner: User) -
 
 def test_guessing_at_one_account_is_slowed_down(client: APIClient, settings: Settings) -> None:
     settings.RATE_SIGN_IN_PER_EMAIL = 3
-    owner = UserFactory()
+    owner = UserFactory.create()
 
     answers = [post(client, "login", {"email": owner.email, "password": "guess"}) for _ in range(4)]
 
@@ -314,7 +315,9 @@ def test_guessing_at_one_account_is_slowed_down(client: APIClient, settings: Set
     assert answers[-1].json()["error"]["code"] == "throttled"
     assert answers[-1].json()["error"]["retryable"] is True
     assert 0 < int(answers[-1]["Retry-After"]) <= 300
-    assert post(client, "login", {"email": UserFactory().email, "password": PASSWORD}).status_code == 200
+    assert (
+        post(client, "login", {"email": UserFactory.create().email, "password": PASSWORD}).status_code == 200
+    )
 
 
 def test_sign_up_is_limited_per_address(client: APIClient, settings: Settings) -> None:
