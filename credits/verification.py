@@ -52,7 +52,7 @@ SELECT owner_id FROM (
 _COMPARE = """
 WITH owners AS MATERIALIZED (SELECT unnest(%(owners)s::uuid[]) AS owner_id),
 entries AS MATERIALIZED (
-    SELECT e.*,
+    SELECT e.*, kind IN ('capture', 'release') AS closes,
         sum(amount) OVER sofar AS balance_sum, sum(held_amount) OVER sofar AS held_sum,
         sum(CASE WHEN kind IN ('hold', 'capture', 'release', 'refund') THEN -amount ELSE 0 END) OVER sofar AS spent_sum
     FROM credits_entry e JOIN owners USING (owner_id)
@@ -60,41 +60,44 @@ entries AS MATERIALIZED (
 ),
 holds AS MATERIALIZED (SELECT h.* FROM credits_hold h JOIN owners USING (owner_id)),
 sums AS (
-    SELECT owner_id, count(*) AS entries, sum(amount) AS balance, sum(held_amount) AS held, max(id) AS newest,
+    SELECT owner_id, count(*) AS entries, sum(amount) AS balance, sum(held_amount) AS held,
         sum(CASE WHEN kind IN ('hold', 'capture', 'release', 'refund') THEN -amount ELSE 0 END) AS spent
     FROM entries GROUP BY owner_id
 ),
 open_holds AS (SELECT owner_id, sum(amount) AS held FROM holds WHERE state = 'open' GROUP BY owner_id),
+account AS (
+    SELECT owner_id, a.owner_id IS NOT NULL AS opened, coalesce(s.entries, 0) AS entries,
+        coalesce(a.balance - a.receivable, 0) AS balance, coalesce(s.balance, 0) AS balance_sum,
+        coalesce(a.held, 0) AS held, coalesce(s.held, 0) AS held_sum, coalesce(o.held, 0) AS held_open,
+        coalesce(a.spent, 0) AS spent, coalesce(s.spent, 0) AS spent_sum
+    FROM owners LEFT JOIN credits_account a USING (owner_id) LEFT JOIN sums s USING (owner_id)
+        LEFT JOIN open_holds o USING (owner_id)
+),
 by_hold AS (
-    SELECT hold_id,
-        count(*) FILTER (WHERE kind = 'hold') AS openings,
-        coalesce(sum(held_amount) FILTER (WHERE kind = 'hold'), 0) AS opened,
-        count(*) FILTER (WHERE kind IN ('capture', 'release')) AS closings,
-        coalesce(sum(-held_amount - amount) FILTER (WHERE kind IN ('capture', 'release')), 0) AS captured,
-        coalesce(sum(-held_amount) FILTER (WHERE kind IN ('capture', 'release')), 0) AS closed,
-        coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS refunded,
+    SELECT e.hold_id,
+        count(*) FILTER (WHERE e.kind = 'hold') AS openings,
+        coalesce(sum(e.held_amount) FILTER (WHERE e.kind = 'hold'), 0) AS opened,
+        count(*) FILTER (WHERE e.closes) AS closings,
+        coalesce(sum(-e.held_amount - e.amount) FILTER (WHERE e.closes), 0) AS captured,
+        coalesce(sum(-e.held_amount) FILTER (WHERE e.closes), 0) AS closed,
+        coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund'), 0) AS refunded,
         bool_and(h.owner_id = e.owner_id) AS one_owner,
-        max(e.id) FILTER (WHERE kind IN ('capture', 'release')) AS closing_id,
-        max(kind) FILTER (WHERE kind IN ('capture', 'release')) AS closing_kind
+        max(e.id) FILTER (WHERE e.closes) AS closing_id,
+        max(e.kind) FILTER (WHERE e.closes) AS closing_kind
     FROM entries e LEFT JOIN credits_hold h ON h.id = e.hold_id
-    WHERE hold_id IS NOT NULL GROUP BY hold_id
+    WHERE e.hold_id IS NOT NULL GROUP BY e.hold_id
 ),
 drift AS (
-    SELECT owner_id, 'balance' AS what, a.balance - a.receivable AS kept, coalesce(s.balance, 0) AS recomputed
-    FROM owners LEFT JOIN credits_account a USING (owner_id) LEFT JOIN sums s USING (owner_id)
-    WHERE a.balance - a.receivable IS DISTINCT FROM coalesce(s.balance, 0)
+    SELECT owner_id, 'balance' AS what, balance AS kept, balance_sum AS recomputed
+    FROM account WHERE balance <> balance_sum
     UNION ALL
-    SELECT owner_id, 'held', a.held, coalesce(s.held, 0)
-    FROM owners LEFT JOIN credits_account a USING (owner_id) LEFT JOIN sums s USING (owner_id)
-    WHERE a.held IS DISTINCT FROM coalesce(s.held, 0)
+    SELECT owner_id, 'held', held, held_sum FROM account WHERE held <> held_sum
     UNION ALL
-    SELECT owner_id, 'held by open holds', a.held, coalesce(o.held, 0)
-    FROM owners LEFT JOIN credits_account a USING (owner_id) LEFT JOIN open_holds o USING (owner_id)
-    WHERE a.held IS DISTINCT FROM coalesce(o.held, 0)
+    SELECT owner_id, 'held by open holds', held, held_open FROM account WHERE held <> held_open
     UNION ALL
-    SELECT owner_id, 'spent', a.spent, coalesce(s.spent, 0)
-    FROM owners LEFT JOIN credits_account a USING (owner_id) LEFT JOIN sums s USING (owner_id)
-    WHERE a.spent IS DISTINCT FROM coalesce(s.spent, 0)
+    SELECT owner_id, 'spent', spent, spent_sum FROM account WHERE spent <> spent_sum
+    UNION ALL
+    SELECT owner_id, 'account of entries', 0, entries FROM account WHERE entries > 0 AND NOT opened
     UNION ALL
     SELECT owner_id, 'balance after entry ' || id, balance_after, balance_sum FROM entries
     WHERE balance_after <> balance_sum

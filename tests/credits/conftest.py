@@ -1,6 +1,7 @@
 """The cast of the money tests."""
 
 import pytest
+
 from accounts.models import User
 from tests.factories import UserFactory
 

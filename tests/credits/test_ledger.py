@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
 from accounts.models import User
 from credits import ledger
 from credits.errors import (
@@ -19,8 +22,6 @@ from credits.errors import (
 )
 from credits.ledger import Balance, HoldPart
 from credits.models import Account, Entry, Hold
-from django.db import IntegrityError, connection, transaction
-from django.test.utils import CaptureQueriesContext
 from workers import clock
 
 pytestmark = pytest.mark.django_db

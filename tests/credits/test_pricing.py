@@ -6,12 +6,13 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from credits import card_table, rate_cards
 from credits.errors import NoPrice
 from credits.models import Modifier
 from credits.pricing import Card, Price, PriceRequest, half_up, price
-from hypothesis import given
-from hypothesis import strategies as st
 
 ALL = frozenset(Modifier.values)
 USD = Fraction(16_500, 50)

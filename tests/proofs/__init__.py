@@ -1,4 +1,5 @@
-"""The long proofs: `python -m tests.proofs [NAME …]`, each a module here with a `run`.
+"""The long proofs: `python -m tests.proofs [NAME …]`, each a module here with
+`run(seed, full)`; those whose names begin with an underscore are their parts.
 
 They count what they did, so that a proof that did nothing can't pass for one that found nothing. `make test` runs
 the same ones small.

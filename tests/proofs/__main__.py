@@ -15,7 +15,9 @@ from tests.scratch import scratch_database
 
 
 def main() -> int:
-    names = sorted(name for name in _modules() if hasattr(import_module(f"tests.proofs.{name}"), "run"))
+    names = sorted(
+        module.name for module in pkgutil.iter_modules(tests.proofs.__path__) if not module.name.startswith("_")
+    )
     wanted = sys.argv[1:] or names
     if unknown := set(wanted) - set(names):
         print(f"no proof {', '.join(sorted(unknown))}; there are {', '.join(names)}")
@@ -32,10 +34,6 @@ def main() -> int:
         result = import_module(f"tests.proofs.{wanted[0]}").run(seed, True)
     print(result.report())
     return 1 if result.broken else 0
-
-
-def _modules() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(tests.proofs.__path__) if module.name != "__main__"]
 
 
 if __name__ == "__main__":
