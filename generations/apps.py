@@ -8,7 +8,7 @@ class GenerationsConfig(AppConfig):
     name = "generations"
 
     def ready(self) -> None:
-        from generations import late_results, quotes, receiving
+        from generations import expiry, inventory, late_results, quotes, receiving, scratch
         from generations.kinds import GENERATION, LATE_RESULT
         from generations.stages.deliver import Deliver
         from generations.stages.late import DeliverLate, FindLate
@@ -23,6 +23,9 @@ class GenerationsConfig(AppConfig):
             ("late_results", timedelta(minutes=10), late_results.look_again),
             ("old_quotes", timedelta(hours=1), quotes.forget_old),
             ("old_webhooks", timedelta(hours=1), receiving.forget_old),
+            ("expiry", timedelta(seconds=30), expiry.expire_due),
+            ("inventory", timedelta(minutes=10), inventory.compare),
+            ("scratch", timedelta(hours=1), scratch.remove_left),
         ):
             jobs.register_sweep(jobs.Sweep(name=name, every=every, run=run))
         post_migrate.connect(ensure_gates, sender=self)

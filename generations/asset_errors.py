@@ -3,10 +3,12 @@
 DomainError
 ├─ AssetNotFound      nobody's, or somebody else's
 ├─ AssetNotReady      its upload was not finished
-├─ AssetExpired       the bytes are gone
+├─ AssetExpired       its time is over
+├─ AssetLost          our store lost it: our fault
 ├─ AssetInUse         unfinished work needs it
 ├─ WrongKind          an image where a video is needed …
 ├─ UploadRefused      not what it was said to be, or none that we take
+├─ CropRefused        the box is not inside the picture
 ├─ FileTooLarge
 └─ QuotaExceeded      the account's storage is full
 """
@@ -32,6 +34,12 @@ class AssetExpired(DomainError):
     code = "expired"
 
 
+class AssetLost(DomainError):
+    """This file is no longer in our store: our fault, and we have been told."""
+
+    code = "asset_lost"
+
+
 class AssetInUse(DomainError):
     """Unfinished work still needs this file."""
 
@@ -48,6 +56,12 @@ class UploadRefused(DomainError):
     """The file was refused: {reason}"""
 
     code = "upload_refused"
+
+
+class CropRefused(DomainError):
+    """The picture can't be cropped so: {reason}"""
+
+    code = "crop_refused"
 
 
 class FileTooLarge(DomainError):

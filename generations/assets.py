@@ -7,10 +7,17 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import Sum
-from django.db.models.functions import Greatest
 
+from accounts.events.log import EventEntry, append
 from generations import encryption, storage
-from generations.asset_errors import AssetExpired, AssetInUse, AssetNotFound, AssetNotReady, WrongKind
+from generations.asset_errors import (
+    AssetExpired,
+    AssetInUse,
+    AssetLost,
+    AssetNotFound,
+    AssetNotReady,
+    WrongKind,
+)
 from generations.models import Asset, AssetKind, AssetState
 from workers import clock
 from workers.clock import AppNow
@@ -38,33 +45,44 @@ def find_ready(
 
 
 def check_ready(asset: Asset, now: datetime, field: str = "id") -> None:
-    """Raises AssetNotReady or AssetExpired."""
+    """Raises AssetNotReady, AssetExpired or AssetLost."""
     if asset.state == AssetState.UPLOADING:
         raise AssetNotReady(field=field)
-    assert asset.expires_at is not None
-    if asset.state == AssetState.EXPIRED or is_over(asset, now):
+    if asset.state == AssetState.LOST:
+        raise AssetLost(field=field)
+    if asset.state != AssetState.READY or is_over(asset, now):
+        assert asset.expires_at is not None
         raise AssetExpired(field=field, expires_at=asset.expires_at.isoformat())
 
 
 def is_over(asset: Asset, now: datetime) -> bool:
-    """Whether its time has passed and no unfinished work keeps it."""
-    if asset.expires_at is None or asset.expires_at > now:
-        return False
-    return asset.pinned_until is None or asset.pinned_until <= now
+    """Whether its time has passed; a pin keeps only the bytes, for the work that needs them."""
+    return asset.expires_at is not None and asset.expires_at <= now
 
 
 def storage_used(owner_id: UUID) -> int:
-    """Bytes the owner's files take, unfinished uploads at their announced size. One statement, by a covering index."""
-    used: int | None = Asset.objects.filter(owner_id=owner_id, bytes_deleted_at__isnull=True).aggregate(
-        used=Sum("bytes")
-    )["used"]
+    """Bytes the owner's files take, uploads at their announced size. One statement, by a covering index."""
+    used: int | None = Asset.objects.filter(
+        owner_id=owner_id, state__in=[AssetState.UPLOADING, AssetState.READY]
+    ).aggregate(used=Sum("bytes"))["used"]
     return used or 0
 
 
-def pin(asset_ids: Sequence[UUID], until: datetime) -> None:
-    """Keep these files, whatever their time says, while unfinished work needs them. One statement."""
-    Asset.objects.filter(id__in=asset_ids).update(pinned_until=Greatest("pinned_until", until))
+# Rows are locked in the order of their ids, so that two clips with the same two pictures can't wait for each
+# other; without the key, which foreign keys hold.
+_LOCKED = (
+    "WITH locked AS (SELECT id FROM generations_asset WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE)"
+)
 
+_TOUCH = f"""
+{_LOCKED} UPDATE generations_asset asset SET expires_at = GREATEST(expires_at, app_now() + %(days)s * interval '1 day')
+FROM locked WHERE asset.id = locked.id AND origin = 'upload' AND state = 'ready'
+"""
+
+_PIN = f"""
+{_LOCKED} UPDATE generations_asset asset SET pinned_until = GREATEST(pinned_until, %(until)s)
+FROM locked WHERE asset.id = locked.id AND state = 'ready' RETURNING asset.id
+"""
 
 _UNPIN = """
 UPDATE generations_asset asset SET pinned_until = NULL WHERE asset.id = ANY(%(ids)s) AND NOT EXISTS (
@@ -75,18 +93,34 @@ UPDATE generations_asset asset SET pinned_until = NULL WHERE asset.id = ANY(%(id
 """
 
 
-def unpin(asset_ids: Sequence[UUID]) -> None:
-    """Let go of the files that no other unfinished clip needs."""
-    if asset_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(_UNPIN, {"ids": list(asset_ids)})
-
-
 def touch(asset_ids: Sequence[UUID]) -> None:
     """An upload was used: its seven days begin again. One statement."""
-    Asset.objects.filter(id__in=asset_ids, origin="upload", state=AssetState.READY).update(
-        expires_at=Greatest("expires_at", AppNow() + settings.UPLOADS_KEPT)
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCH, {"ids": list(asset_ids), "days": settings.UPLOADS_KEPT.days})
+
+
+def pin(asset_ids: Sequence[UUID], until: datetime) -> None:
+    """Keep the bytes of these files while unfinished work needs them. One statement, in the work's transaction.
+
+    Raises AssetNotFound for one that was deleted meanwhile.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PIN, {"ids": list(asset_ids), "until": until})
+        pinned = {row[0] for row in cursor.fetchall()}
+    for asset_id in asset_ids:
+        if asset_id not in pinned:
+            raise AssetNotFound(asset_id=str(asset_id), field="id")
+
+
+def unpin(asset_ids: Sequence[UUID]) -> None:
+    """Let go of the files that no other unfinished clip needs. Two statements, in a transaction."""
+    if not asset_ids:
+        return
+    ids = list(asset_ids)
+    with connection.cursor() as cursor:
+        # First the locks: whoever pins them at this moment is then seen by the second statement.
+        cursor.execute(f"{_LOCKED} SELECT FROM locked", {"ids": ids})
+        cursor.execute(_UNPIN, {"ids": ids})
 
 
 def signed_input_url(asset: Asset, expires_in: timedelta) -> str:
@@ -97,10 +131,10 @@ def signed_input_url(asset: Asset, expires_in: timedelta) -> str:
 
 
 def download_url(asset: Asset, now: datetime, *, inline: bool = False) -> str:
-    """A link of at most ten minutes, and never beyond the asset's own time. Raises AssetNotReady or AssetExpired."""
+    """A link of at most ten minutes, and never beyond the asset's own time. Raises as `check_ready` does."""
     check_ready(asset, now)
     if asset.linked_url is not None:
-        return encryption.decrypt(asset.linked_url)
+        return encryption.decrypt(bytes(asset.linked_url))
     return storage.signed_download(
         asset.key,
         file_name=asset.name,
@@ -125,13 +159,24 @@ def _link_time(asset: Asset, now: datetime) -> timedelta:
 
 
 def delete(owner_id: UUID, asset_id: UUID) -> None:
-    """The owner's wish: unreadable at once, its bytes go with the next sweep. Raises AssetNotFound or AssetInUse."""
-    asset = Asset.objects.select_for_update().filter(id=asset_id, owner_id=owner_id).first()
+    """The owner's wish: unreadable at once, its bytes go with the next sweep. Writes an event, last.
+
+    Raises AssetNotFound or AssetInUse. In the caller's transaction.
+    """
+    asset = Asset.objects.select_for_update(no_key=True).filter(id=asset_id, owner_id=owner_id).first()
     if asset is None or asset.state == AssetState.DELETED:
         raise AssetNotFound(asset_id=str(asset_id), field="id")
     if asset.pinned_until is not None and asset.pinned_until > clock.now():
         raise AssetInUse(field="id")
     mark_deleted([asset.id])
+    append([event(asset, "asset.deleted")])
+
+
+def event(asset: Asset, kind: str) -> EventEntry:
+    """What the log says of a file."""
+    return EventEntry(
+        owner_id=asset.owner_id, kind=kind, subject_id=asset.id, data={"kind": asset.kind, "name": asset.name}
+    )
 
 
 def mark_deleted(asset_ids: Sequence[UUID]) -> None:

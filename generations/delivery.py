@@ -1,9 +1,5 @@
 """Bringing a finished video home: fetched, probed, hashed, pictured, stored. No database."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +10,7 @@ from django.conf import settings
 from generations import inspection, storage
 from generations.inspection import MediaFacts
 from generations.models.assets import AssetKind
+from generations.scratch import scratch_folder
 from providers import http, registry
 from providers.contract import OutputSource, RenderState
 from workers import crash
@@ -52,18 +49,6 @@ class DeliveryFailed(Exception):
         self.code = code
         self.patient = patient
         super().__init__(message)
-
-
-@contextmanager
-def scratch_folder(name: str) -> Iterator[Path]:
-    """A folder for one delivery, gone afterwards; what a crash leaves is swept by age."""
-    root = Path(settings.SCRATCH_DIR)
-    root.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def deliver(parcel: Parcel) -> Delivered:

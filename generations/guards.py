@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 
 from accounts.tiers import Tier
-from generations.errors import Moderated, ModelUnavailable, QueueFull, TooManyJobs
+from generations.errors import ModelUnavailable, Moderated, QueueFull, TooManyJobs
 from providers import registry
 from providers.catalogue import VideoModel
 

@@ -1,85 +1,99 @@
-"""The store against the rows: objects that no row knows, and rows whose object is gone."""
+"""The store against the rows: objects that no row knows are deleted, rows whose object is gone raise an alarm.
+
+Both are in the order of the keys, so one walk compares them. A round goes through the whole store, a part at
+each run of the sweep, and begins once a day.
+"""
 
 import logging
-from collections.abc import Iterable
-from datetime import timedelta
-from uuid import UUID
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import QuerySet
 
-from generations import storage
-from generations.models import Asset, AssetState
+from accounts.events.log import append
+from generations import assets, storage
+from generations.models import Asset, AssetState, Inventory
+from generations.storage import StoredKey
 from workers import clock
 
 logger = logging.getLogger(__name__)
 
+ROUND_EVERY = timedelta(hours=24)
 # Younger objects may belong to a delivery or an upload that is still under way.
 ORPHAN_AFTER = timedelta(hours=24)
 BATCH = 1000
+# Of one run of the sweep.
+BATCHES = 20
+# Of one batch: that many are a store that lost its mind, and people look at that first.
+MOST_LOST = 100
 
 
-def sweep() -> int:
-    """Delete orphaned objects older than a day, and report rows without their object; how many of both."""
-    return delete_orphans() + report_missing()
+def compare(batches: int = BATCHES) -> int:
+    """Go on with the round, or begin one where the last began a day ago; how many objects and rows were put right.
+
+    Safe to run twice at once. Raises StorageUnavailable; the next run goes on from there.
+    """
+    row, _ = Inventory.objects.get_or_create(id=1)
+    now = clock.now()
+    if not row.position:
+        if row.round_started_at is not None and row.round_started_at > now - ROUND_EVERY:
+            return 0
+        Inventory.objects.update(round_started_at=now)
+    listed = storage.list_objects(after=row.position)
+    position, put_right = row.position, 0
+    for _ in range(batches):
+        batch = list(islice(listed, BATCH))
+        last = batch[-1].key if len(batch) == BATCH else ""
+        put_right += _delete_orphans(batch, now) + _report_lost(batch, now, after=position, last=last)
+        position = last
+        Inventory.objects.update(position=position)
+        if not position:
+            break
+    return put_right
 
 
-def delete_orphans() -> int:
-    """Delete the objects that no row knows; how many."""
-    cutoff = clock.now() - ORPHAN_AFTER
-    batch: list[str] = []
-    deleted = 0
-    for prefix in ("assets/", storage.INCOMING):
-        for stored in storage.list_objects(prefix):
-            if stored.modified_at < cutoff:
-                batch.append(stored.key)
-            if len(batch) == BATCH:
-                deleted += _delete_unknown(batch)
-                batch = []
-    return deleted + _delete_unknown(batch)
-
-
-def _delete_unknown(keys: list[str]) -> int:
-    if not keys:
+def _delete_orphans(batch: Sequence[StoredKey], now: datetime) -> int:
+    """Delete what no row knows, and what a row knows as deleted already."""
+    old = [stored.key for stored in batch if stored.modified_at < now - ORPHAN_AFTER]
+    ids = {asset_id for key in old if (asset_id := storage.asset_id_of(key)) is not None}
+    known = set(_keys_of(Asset.objects.filter(id__in=ids, bytes_deleted_at__isnull=True)))
+    orphans = [key for key in old if key not in known]
+    if not orphans:
         return 0
-    known = Asset.objects.filter(bytes_deleted_at__isnull=True).filter(
-        Q(key__in=keys)
-        | Q(id__in=_asset_ids(keys), thumbnail_key__in=keys)
-        | Q(id__in=_asset_ids(keys), poster_key__in=keys)
+    failed = storage.delete(orphans)
+    logger.warning(
+        "%d objects that no row knows were deleted, %d were not", len(orphans) - len(failed), len(failed)
     )
-    kept = {key for row in known.values_list("key", "thumbnail_key", "poster_key") for key in row}
-    uploading = set(
-        Asset.objects.filter(id__in=_incoming_ids(keys), state=AssetState.UPLOADING).values_list(
-            "id", flat=True
+    return len(orphans) - len(failed)
+
+
+def _keys_of(rows: QuerySet[Asset]) -> Iterator[str]:
+    for keys in rows.values_list("key", "thumbnail_key", "poster_key"):
+        yield from keys
+
+
+def _report_lost(batch: Sequence[StoredKey], now: datetime, *, after: str, last: str) -> int:
+    """Mark ready files whose object is not where the listing should have it; `last` is "" at the store's end."""
+    present = {stored.key for stored in batch}
+    # What is expiring loses its object before its row says so.
+    rows = Asset.objects.filter(state=AssetState.READY, key__gt=after, expires_at__gt=now).exclude(key="")
+    if last:
+        rows = rows.filter(key__lte=last)
+    found = rows.order_by("key").only("id", "owner_id", "kind", "name", "key").iterator(BATCH)
+    # Stored since the listing was made? Ask for each.
+    lost = (asset for asset in found if asset.key not in present and storage.head(asset.key) is None)
+    return sum(map(_mark_lost, list(islice(lost, MOST_LOST))))
+
+
+def _mark_lost(asset: Asset) -> int:
+    with transaction.atomic():
+        changed = Asset.objects.filter(id=asset.id, state=AssetState.READY, key=asset.key).update(
+            state=AssetState.LOST
         )
-    )
-    unknown = [
-        key
-        for key in keys
-        if key not in kept
-        and not (key.startswith(storage.INCOMING) and UUID(key.removeprefix(storage.INCOMING)) in uploading)
-    ]
-    failed = storage.delete(unknown)
-    return len(unknown) - len(failed)
-
-
-def _asset_ids(keys: Iterable[str]) -> list[UUID]:
-    return [UUID(key.split("/")[2]) for key in keys if key.startswith("assets/")]
-
-
-def _incoming_ids(keys: Iterable[str]) -> list[UUID]:
-    return [UUID(key.removeprefix(storage.INCOMING)) for key in keys if key.startswith(storage.INCOMING)]
-
-
-def report_missing() -> int:
-    """Alarm for ready assets of the last day whose object is gone; how many."""
-    recent = Asset.objects.filter(
-        state=AssetState.READY,
-        created_at__gt=clock.now() - ORPHAN_AFTER,
-        bytes_deleted_at__isnull=True,
-    ).exclude(key="")
-    missing = 0
-    for asset_id, key in recent.order_by("created_at").values_list("id", "key")[:BATCH]:
-        if storage.head(key) is None:
-            missing += 1
-            logger.error("the object of asset %s is gone", asset_id, extra={"alarm": "object_missing"})
-    return missing
+        if changed:
+            append([assets.event(asset, "asset.lost")])
+    if changed:
+        logger.error("the object of asset %s is gone", asset.id, extra={"alarm": "object_missing"})
+    return changed

@@ -9,8 +9,9 @@ from django.conf import settings
 
 from accounts.models import User
 from credits import pricing, rate_cards
+from credits.errors import NoPrice
 from credits.pricing import Card, PriceRequest
-from generations.errors import NoPriceNoStart, QuoteExpired, QuoteMismatch, QuoteUsed, NotFound
+from generations.errors import NoPriceNoStart, NotFound, QuoteExpired, QuoteMismatch, QuoteUsed
 from generations.models import Quote
 from generations.requests import GenerationRequest
 from providers.catalogue import MODELS
@@ -50,7 +51,7 @@ def price(request: GenerationRequest, cards: dict[str, Card] | None = None) -> P
                 style=request.style or None,
             ),
         )
-    except pricing.NoPrice as error:
+    except NoPrice as error:
         raise NoPriceNoStart(field="resolution", reason=str(error)) from error
     return Priced(
         request=request,

@@ -10,6 +10,7 @@ Keys are ours, never a user's, and carry the fence of who wrote them, so that a 
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -27,7 +28,6 @@ from django.utils.http import content_disposition_header
 from storages.backends.s3 import S3Storage
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
-from workers import clock
 from workers.errors import DomainError
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ Result = TypeVar("Result")
 
 MEDIA_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 DELETED_AT_ONCE = 1000
-INCOMING = "incoming/"
-OWNED = "assets/"
+# Apart, because the store's own lifecycle rules know nothing but the beginning of a key.
+INCOMING, UPLOADS, OUTPUTS = "incoming/", "uploads/", "outputs/"
 
 # Questions (head, list) are asked again for so long, and each has two seconds to connect and two to answer: all of
 # it ends within five.
@@ -51,9 +51,7 @@ CHUNK_BYTES = 1 << 20
 LONGEST_LINK = timedelta(days=7)
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
-_PASSING = frozenset(
-    {"429", "TooManyRequests", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable"}
-)
+_PASSING = frozenset({"429", "TooManyRequests", "SlowDown", "RequestTimeout"})
 
 
 class StorageUnavailable(DomainError):
@@ -94,7 +92,7 @@ class SignedUpload:
     url: str
     method: str
     headers: Mapping[str, str]
-    expires_at: datetime
+    expires_in: timedelta
 
 
 class ObjectStorage(S3Storage):  # type: ignore[misc]
@@ -142,8 +140,13 @@ class _Media(File):  # type: ignore[type-arg]
 
 
 def key(owner_id: UUID, asset_id: UUID, fence: str, name: str) -> str:
-    """The key of one file of an asset; `fence` tells its writer from every other."""
-    return f"{OWNED}{owner_id}/{asset_id}/{fence}/{name}"
+    """The key of one file of what was made here; `fence` tells its writer from every other."""
+    return f"{OUTPUTS}{owner_id}/{asset_id}/{fence}/{name}"
+
+
+def upload_key(owner_id: UUID, asset_id: UUID, fence: str, name: str) -> str:
+    """The key of one file of an upload that was checked."""
+    return f"{UPLOADS}{owner_id}/{asset_id}/{fence}/{name}"
 
 
 def incoming_key(asset_id: UUID) -> str:
@@ -193,12 +196,14 @@ def copy(source: str, target: str) -> bool:
 
 
 def download_to(key: str, path: Path, *, max_bytes: int) -> bool:
-    """Read an object into a file; False if there is none. Raises StorageUnavailable, and StorageRefused where it
-    is larger than `max_bytes`."""
+    """Read an object into a file; False if there is none.
+
+    Raises StorageUnavailable, and StorageRefused where it is larger than `max_bytes`.
+    """
 
     def fetch() -> None:
         answer = _client().get_object(Bucket=settings.S3_BUCKET, Key=key)
-        with answer["Body"] as body, path.open("wb") as file:
+        with closing(answer["Body"]) as body, path.open("wb") as file:
             if answer["ContentLength"] > max_bytes:
                 raise StorageRefused(reason="the object is larger than allowed")
             for chunk in body.iter_chunks(CHUNK_BYTES):
@@ -293,7 +298,37 @@ def signed_upload(key: str, *, media_type: str, bytes: int, expires_in: timedelt
         url=url,
         method="PUT",
         headers={"Content-Type": media_type, "Content-Length": str(bytes)},
-        expires_at=clock.now() + expires_in,
+        expires_in=expires_in,
+    )
+
+
+def set_lifecycle() -> None:
+    """Replace the bucket's lifecycle rules by ours. Raises botocore's errors: it is for operators."""
+    _client().put_bucket_lifecycle_configuration(
+        Bucket=settings.S3_BUCKET,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "outputs",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": OUTPUTS},
+                    "Expiration": {"Days": 30},
+                },
+                # No rule for what was uploaded and is in use: each use gives it another week.
+                {
+                    "ID": "unfinished-uploads",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": INCOMING},
+                    "Expiration": {"Days": 2},
+                },
+                {
+                    "ID": "broken-transfers",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": ""},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                },
+            ]
+        },
     )
 
 
@@ -343,7 +378,8 @@ def _answer(call: Callable[[], Result], *, again: bool = False) -> Result:
             wait=wait_random(0.1, 0.4),
             reraise=True,
         )
-        return retrying(_once, call)
+        result: Result = retrying(_once, call)
+        return result
     except _Passing as error:
         raise StorageUnavailable() from error.__cause__
     except ClientError as error:

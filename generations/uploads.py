@@ -1,30 +1,39 @@
 """Files from users: announced, put straight into the store, checked by content, then kept under a key of ours.
 
-A PUT link overwrites while it lives, so what was checked is copied away from where links lead.
+A PUT link overwrites while it lives, so what is checked and kept is a copy that no link leads to.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from math import gcd
 from pathlib import Path
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from accounts.events.log import append
 from accounts.models import User
 from accounts.tiers import tier_of
 from generations import assets, inspection, storage
-from generations.asset_errors import AssetNotFound, FileTooLarge, QuotaExceeded, UploadRefused
-from generations.delivery import scratch_folder
+from generations.asset_errors import AssetLost, CropRefused, FileTooLarge, QuotaExceeded, UploadRefused
+from generations.inspection import Box
 from generations.models import Asset, AssetKind, AssetState
 from generations.models.assets import AssetOrigin
-from generations.storage import SignedUpload
+from generations.scratch import scratch_folder
+from generations.storage import SignedUpload, StorageUnavailable
 from providers.catalogue import MODELS
+from workers import clock
 from workers.clock import AppNow
 
 MB = 1_000_000
 LIMITS = {AssetKind.IMAGE: 10 * MB, AssetKind.VIDEO: 200 * MB, AssetKind.AUDIO: 50 * MB}
+# What is taken in one request.
+SMALL_FILE = 10 * MB
 MEDIA_TYPES = {
     "image/png": AssetKind.IMAGE,
     "image/jpeg": AssetKind.IMAGE,
@@ -36,34 +45,26 @@ MEDIA_TYPES = {
     "audio/wav": AssetKind.AUDIO,
     "audio/x-wav": AssetKind.AUDIO,
     "audio/mp4": AssetKind.AUDIO,
+    "audio/x-m4a": AssetKind.AUDIO,
+    "audio/webm": AssetKind.AUDIO,
     "audio/flac": AssetKind.AUDIO,
     "audio/ogg": AssetKind.AUDIO,
 }
 LINK_VALID = timedelta(minutes=30)
+UNFINISHED_KEPT = timedelta(hours=24)
+SMALLEST_CROP = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    asset: Asset
-    upload: SignedUpload
-
-
-def start(owner: User, *, name: str, media_type: str, size: int) -> Started:
-    """Announce a file of `size` bytes; the link takes exactly that. In the caller's transaction.
+def announce(owner: User, *, name: str, media_type: str, size: int) -> Asset:
+    """A row for a file of `size` bytes to come, its room taken. In the caller's transaction.
 
     Raises UploadRefused for a type we don't take, FileTooLarge, QuotaExceeded.
     """
-    asset = _announce(owner, name=name, media_type=media_type, size=size)
-    upload = storage.signed_upload(
-        storage.incoming_key(asset.id), media_type=media_type, bytes=size, expires_in=LINK_VALID
-    )
-    return Started(asset=asset, upload=upload)
-
-
-def _announce(owner: User, *, name: str, media_type: str, size: int) -> Asset:
     kind = MEDIA_TYPES.get(media_type)
     if kind is None:
-        raise UploadRefused(field="media_type", reason=f"{media_type} is not a type we take.")
+        raise UploadRefused(
+            field="media_type", reason=f"{media_type or 'A file without a type'} is not taken."
+        )
     if size > LIMITS[kind]:
         raise FileTooLarge(field="bytes", bytes=size, limit=LIMITS[kind], kind=kind)
     # Two uploads of one account at once: the second counts the first.
@@ -72,8 +73,9 @@ def _announce(owner: User, *, name: str, media_type: str, size: int) -> Asset:
     used, limit = assets.storage_used(owner.id), tier_of(owner).storage_bytes
     if used + size > limit:
         raise QuotaExceeded(field="bytes", used=used, limit=limit, needed=size)
+    asset_id = uuid4()
     return Asset.objects.create(
-        id=uuid4(),
+        id=asset_id,
         owner=owner,
         kind=kind,
         origin=AssetOrigin.UPLOAD,
@@ -81,90 +83,180 @@ def _announce(owner: User, *, name: str, media_type: str, size: int) -> Asset:
         name=clean_name(name),
         media_type=media_type,
         bytes=size,
+        key=storage.incoming_key(asset_id),
+        expires_at=AppNow() + UNFINISHED_KEPT,
+    )
+
+
+def link_for(asset: Asset) -> SignedUpload:
+    """Where to send an announced file: the link takes exactly its size and type."""
+    return storage.signed_upload(
+        storage.incoming_key(asset.id), media_type=asset.media_type, bytes=asset.bytes, expires_in=LINK_VALID
     )
 
 
 def finish(owner: User, asset_id: UUID) -> Asset:
-    """Check what was put and keep it; again is the same answer. No transaction is open while the file travels.
+    """Check what was sent and keep it; again is the same answer. No transaction is open while the file travels.
 
-    Raises AssetNotFound, UploadRefused (nothing was put, or not what was announced), StorageUnavailable.
+    Raises AssetNotFound, StorageUnavailable, and UploadRefused where nothing was sent, or not what was announced:
+    then the file has to be announced anew.
     """
     asset = assets.find(owner.id, asset_id)
     if asset.state != AssetState.UPLOADING:
         return asset
-    incoming = storage.incoming_key(asset.id)
-    found = storage.head(incoming)
-    if found is None:
+    incoming = asset.key
+    stored = storage.head(incoming)
+    if stored is None:
         raise UploadRefused(field="id", reason="Nothing was uploaded yet.")
+    if stored.bytes != asset.bytes:
+        _refuse(asset, f"It has {stored.bytes} bytes, not the {asset.bytes} announced.")
+    # Copied first and checked then, because the link still overwrites; under a key of this call's own, because
+    # two calls may come at once.
+    kept = _own_key(asset)
     with scratch_folder("upload") as folder:
         path = folder / "file"
-        storage.download(incoming, path, max_bytes=LIMITS[AssetKind(asset.kind)])
-        asset = _keep(asset, path, folder)
-    storage.delete([incoming])
+        if not (storage.copy(incoming, kept) and storage.download_to(kept, path, max_bytes=asset.bytes)):
+            raise UploadRefused(field="id", reason="Nothing was uploaded yet.")
+        asset = _keep(asset, path, folder, kept)
+    _discard([incoming])
     return asset
 
 
-def take(owner: User, *, name: str, media_type: str, chunks: Iterable[bytes], size: int) -> Asset:
-    """A small file in one request. Raises as `start` and `finish` do."""
-    with transaction.atomic():
-        asset = _announce(owner, name=name, media_type=media_type, size=size)
+def take(asset: Asset, chunks: Iterable[bytes]) -> Asset:
+    """The bytes of an announced small file; an asset that has them already stays as it is.
+
+    Raises StorageUnavailable, and UploadRefused as `finish` does.
+    """
+    if asset.state != AssetState.UPLOADING:
+        return asset
+    kept = _own_key(asset)
     with scratch_folder("upload") as folder:
         path = folder / "file"
         with path.open("wb") as file:
             for chunk in chunks:
                 file.write(chunk)
-        return _keep(asset, path, folder)
+        if path.stat().st_size != asset.bytes:
+            _refuse(asset, f"It has {path.stat().st_size} bytes, not the {asset.bytes} announced.")
+        storage.put(kept, path, media_type=asset.media_type)
+        return _keep(asset, path, folder, kept)
 
 
-def _keep(asset: Asset, path: Path, folder: Path) -> Asset:
-    """Store the checked file under its own key and mark the asset ready, once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a picture, to be announced and taken as a file of its own."""
+
+    name: str
+    media_type: str
+    path: Path
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    def chunks(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            while chunk := file.read(MB):
+                yield chunk
+
+
+@contextmanager
+def cropped(owner: User, asset_id: UUID, box: Box) -> Iterator[Part]:
+    """A part of an image, in its own format, until the block ends.
+
+    Raises AssetNotFound, AssetNotReady, AssetExpired, AssetLost, WrongKind, CropRefused, StorageUnavailable.
+    """
+    source = assets.find_ready(owner.id, asset_id, [AssetKind.IMAGE], field="id", now=clock.now())
+    assert source.width is not None
+    assert source.height is not None
+    if box.width < SMALLEST_CROP or box.height < SMALLEST_CROP:
+        raise CropRefused(
+            field="width", reason=f"It has to have at least {SMALLEST_CROP}x{SMALLEST_CROP} pixels."
+        )
+    if box.x + box.width > source.width or box.y + box.height > source.height:
+        raise CropRefused(field="x", reason=f"The picture has {source.width}x{source.height} pixels.")
+    with scratch_folder("crop") as folder:
+        original = folder / "original"
+        if not storage.download_to(source.key, original, max_bytes=source.bytes):
+            raise AssetLost(field="id")
+        try:
+            found = inspection.crop(original, folder, box)
+        except inspection.NotMedia as error:
+            raise CropRefused(field="id", reason=str(error)) from error
+        yield Part(name=source.name, media_type=found.media_type, path=found.path)
+
+
+def _keep(asset: Asset, path: Path, folder: Path, kept: str) -> Asset:
+    """Mark the asset ready if the file is what was announced; `kept` is its copy in the store."""
     try:
         inspected = inspection.inspect(path, folder)
     except inspection.NotMedia as error:
-        _refuse(asset)
-        raise UploadRefused(field="file", reason=str(error)) from error
+        _discard([kept])
+        _refuse(asset, str(error))
     facts = inspected.facts
-    if facts.kind != asset.kind or facts.bytes != asset.bytes:
-        _refuse(asset)
-        raise UploadRefused(
-            field="media_type",
-            reason=f"It is {facts.kind} of {facts.bytes} bytes, not the {asset.kind} of {asset.bytes} announced.",
-        )
-    keys = {"file": storage.key(asset.owner_id, asset.id, "upload", "file")}
-    storage.put(keys["file"], path, media_type=facts.media_type)
-    for name, picture in (("thumbnail", inspected.thumbnail), ("poster", inspected.poster)):
+    if facts.kind != asset.kind:
+        _discard([kept])
+        _refuse(asset, f"It is {facts.kind}, not the {asset.kind} announced.", field="media_type")
+    keys = {"key": kept}
+    for name, picture in (("thumbnail_key", inspected.thumbnail), ("poster_key", inspected.poster)):
         if picture is not None:
-            keys[name] = storage.key(asset.owner_id, asset.id, "upload", picture.name)
-            storage.put(keys[name], picture, media_type="image/jpeg")
-    Asset.objects.filter(id=asset.id, state=AssetState.UPLOADING).update(
-        state=AssetState.READY,
-        media_type=facts.media_type,
-        key=keys["file"],
-        thumbnail_key=keys.get("thumbnail", ""),
-        poster_key=keys.get("poster", ""),
-        width=facts.width,
-        height=facts.height,
-        duration_seconds=facts.duration_seconds,
-        frames_per_second=facts.frames_per_second,
-        video_codec=facts.video_codec,
-        audio_codec=facts.audio_codec,
-        expires_at=AppNow() + settings.UPLOADS_KEPT,
-    )
-    asset.refresh_from_db()
-    if asset.state != AssetState.READY:
-        raise AssetNotFound(asset_id=str(asset.id), field="id")
+            keys[name] = kept.removesuffix("file") + picture.name
+            storage.put(keys[name], picture, media_type=storage.media_type_of(picture))
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    with transaction.atomic():
+        changed = Asset.objects.filter(id=asset.id, state=AssetState.UPLOADING).update(
+            state=AssetState.READY,
+            media_type=facts.media_type,
+            sha256=sha256,
+            width=facts.width,
+            height=facts.height,
+            duration_seconds=facts.duration_seconds,
+            frames_per_second=facts.frames_per_second,
+            video_codec=facts.video_codec,
+            audio_codec=facts.audio_codec,
+            expires_at=AppNow() + settings.UPLOADS_KEPT,
+            **keys,
+        )
+        asset = Asset.objects.get(id=asset.id)
+        if changed:
+            append([assets.event(asset, "asset.ready")])
+    if not changed:
+        # Another call was first, or its owner deleted it.
+        _discard(list(keys.values()))
+        asset = assets.find(asset.owner_id, asset.id)
     return asset
 
 
-def _refuse(asset: Asset) -> None:
-    """What was refused takes no room; its object goes with the sweep."""
-    assets.mark_deleted([asset.id])
+def _refuse(asset: Asset, reason: str, *, field: str = "file") -> NoReturn:
+    """What was refused takes no room; what was sent of it goes with the sweep."""
+    Asset.objects.filter(id=asset.id, state=AssetState.UPLOADING).update(
+        state=AssetState.DELETED, deleted_at=AppNow(), expires_at=AppNow() - settings.EXPIRY_GRACE
+    )
+    raise UploadRefused(field=field, reason=reason)
+
+
+def _own_key(asset: Asset) -> str:
+    return storage.upload_key(asset.owner_id, asset.id, uuid4().hex[:12], "file")
+
+
+def _discard(keys: list[str]) -> None:
+    """Objects that no row knows: what stays now, the inventory finds."""
+    with suppress(StorageUnavailable):
+        storage.delete(keys)
 
 
 def clean_name(name: str) -> str:
     """The last part of the name a user gave, without what no file system likes; for display and downloads only."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(char for char in last if char.isprintable()).strip()[:255] or "file"
+
+
+def ratio_of(asset: Asset) -> str | None:
+    """Width to height in lowest terms, as "16:9"; None for sounds."""
+    if not asset.width or not asset.height:
+        return None
+    divisor = gcd(asset.width, asset.height)
+    return f"{asset.width // divisor}:{asset.height // divisor}"
 
 
 def fitting_ratios(asset: Asset) -> list[str]:

@@ -21,5 +21,6 @@ urlpatterns = [
     path("uploads/<uuid:asset_id>/finish/", uploads.UploadFinishView.as_view(), name="upload-finish"),
     path("assets/", uploads.AssetsView.as_view(), name="assets"),
     path("assets/<uuid:asset_id>/", uploads.AssetView.as_view(), name="asset"),
+    path("assets/<uuid:asset_id>/crop/", uploads.AssetCropView.as_view(), name="asset-crop"),
     path("assets/<uuid:asset_id>/download/", uploads.AssetDownloadView.as_view(), name="asset-download"),
 ]

@@ -6,6 +6,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from credits import pricing, rate_cards
+from credits.errors import NoPrice
 from credits.pricing import Card, PriceRequest
 from generations.api import representation
 from generations.api.serializers import ModelSerializer
@@ -52,5 +53,5 @@ def default_price(model: VideoModel, card: Card | None) -> int | None:
                 resolution=resolution,
             ),
         ).total
-    except pricing.NoPrice:
+    except NoPrice:
         return None

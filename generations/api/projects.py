@@ -57,12 +57,22 @@ def counts_of(projects: list[Project]) -> dict[UUID, dict[str, int]]:
             credits_used=Sum("credits_used"),
         )
     )
-    return {row.pop("project_id"): row for row in rows}
+    return {
+        row["project_id"]: {
+            "generations": row["generations"],
+            "completed": row["completed"],
+            "running": row["running"],
+            "credits_used": row["credits_used"] or 0,
+        }
+        for row in rows
+    }
 
 
 def fields_of(owner: User, data: dict[str, Any]) -> dict[str, Any]:
     """The columns to write; every file is the owner's own and of the right kind."""
-    fields = {name: data[name] for name in ("title", "description", "favourite") if name in data}
+    fields: dict[str, Any] = {
+        name: data[name] for name in ("title", "description", "favourite") if name in data
+    }
     for name, kind in INPUTS.items():
         if name in data:
             if data[name] is not None:

@@ -44,6 +44,7 @@ def asset(one: Asset, now: datetime) -> dict[str, Any]:
         "frames_per_second": None if one.frames_per_second is None else float(one.frames_per_second),
         "video_codec": one.video_codec,
         "audio_codec": one.audio_codec,
+        "ratio": uploads.ratio_of(one),
         "fitting_ratios": uploads.fitting_ratios(one) if one.kind == "image" else [],
         "thumbnail_url": assets.picture_url(one, one.thumbnail_key, now),
         "poster_url": assets.picture_url(one, one.poster_key, now),

@@ -104,6 +104,7 @@ class AssetSerializer(serializers.Serializer[Any]):
     frames_per_second = serializers.FloatField(allow_null=True)
     video_codec = serializers.CharField()
     audio_codec = serializers.CharField()
+    ratio = serializers.CharField(allow_null=True)
     fitting_ratios = serializers.ListField(child=serializers.CharField())
     thumbnail_url = serializers.URLField(allow_null=True)
     poster_url = serializers.URLField(allow_null=True)
@@ -287,6 +288,15 @@ class UploadStartSerializer(Strict):
     name = serializers.CharField(max_length=255)
     media_type = serializers.CharField(max_length=100)
     bytes = serializers.IntegerField(min_value=1)
+
+
+class CropSerializer(Strict):
+    """A part of a picture: its upper left corner and its size, in pixels."""
+
+    x = serializers.IntegerField(min_value=0)
+    y = serializers.IntegerField(min_value=0)
+    width = serializers.IntegerField(min_value=1)
+    height = serializers.IntegerField(min_value=1)
 
 
 class SmallUploadSerializer(serializers.Serializer[Any]):

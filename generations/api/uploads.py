@@ -1,5 +1,6 @@
 """Files from users, and what is stored of them."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
@@ -18,12 +19,15 @@ from generations import assets, uploads
 from generations.api import representation
 from generations.api.serializers import (
     AssetSerializer,
+    CropSerializer,
     SmallUploadSerializer,
     UploadSerializer,
     UploadStartSerializer,
 )
 from generations.api.views import IDEMPOTENCY_KEY, PAGE_PARAMETERS, NewestFirst, checked, owner_of
+from generations.asset_errors import FileTooLarge
 from generations.errors import InvalidRequest
+from generations.inspection import Box
 from generations.models import Asset, AssetKind, AssetState
 from workers import clock
 
@@ -46,38 +50,47 @@ class UploadsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Announce a file and get a link that takes exactly it; or send a file of up to 10 MB at once."""
-        owner = owner_of(request)
-        if "file" in request.FILES:
-            file = request.FILES["file"]
-            assert file.size is not None
-            asset = uploads.take(
-                owner,
-                name=file.name or "file",
-                media_type=file.content_type or "",
-                chunks=file.chunks(),
-                size=file.size,
+        if request.content_type.startswith("multipart/"):
+            file = checked(SmallUploadSerializer(data=request.data))["file"]
+            if file.size > uploads.SMALL_FILE:
+                raise FileTooLarge(
+                    field="file", bytes=file.size, limit=uploads.SMALL_FILE, kind="one request"
+                )
+            return keep(
+                request, file.chunks(), name=file.name, media_type=file.content_type or "", size=file.size
             )
-            return Response(representation.asset(asset, clock.now()), status=status.HTTP_201_CREATED)
         data = checked(UploadStartSerializer(data=request.data))
+        asset, code = announced(request, name=data["name"], media_type=data["media_type"], size=data["bytes"])
+        # The link is no part of what an Idempotency-Key stands for: a repeat gets a new one.
+        upload = uploads.link_for(asset)
+        return Response(
+            {
+                "asset": representation.asset(asset, clock.now()),
+                "method": upload.method,
+                "url": upload.url,
+                "headers": upload.headers,
+                "expires_in_seconds": int(upload.expires_in.total_seconds()),
+            },
+            status=code,
+        )
 
-        def act() -> Answer:
-            started = uploads.start(
-                owner, name=data["name"], media_type=data["media_type"], size=data["bytes"]
-            )
-            started.asset.refresh_from_db()
-            return Answer(
-                status=status.HTTP_201_CREATED,
-                body={
-                    "asset": representation.asset(started.asset, clock.now()),
-                    "method": "PUT",
-                    "url": started.upload.url,
-                    "headers": started.upload.headers,
-                    "expires_in_seconds": int(started.upload.expires_in.total_seconds()),
-                },
-            )
 
-        answer = once(request, act)
-        return Response(answer.body, status=answer.status)
+def announced(request: Request, *, name: str, media_type: str, size: int) -> tuple[Asset, int]:
+    """The row of a file to come, made once per Idempotency-Key, and the answer's status."""
+    owner = owner_of(request)
+
+    def announce() -> Answer:
+        asset = uploads.announce(owner, name=name, media_type=media_type, size=size)
+        return Answer(status=status.HTTP_201_CREATED, body={"id": str(asset.id)})
+
+    answer = once(request, announce)
+    return assets.find(owner.pk, UUID(answer.body["id"])), answer.status
+
+
+def keep(request: Request, chunks: Iterable[bytes], *, name: str, media_type: str, size: int) -> Response:
+    """A file that is here, as a new asset; a repeat that finds its row unfinished brings the bytes again."""
+    asset, code = announced(request, name=name, media_type=media_type, size=size)
+    return Response(representation.asset(uploads.take(asset, chunks), clock.now()), status=code)
 
 
 class UploadFinishView(APIView):
@@ -99,6 +112,7 @@ class AssetsView(APIView):
         responses=AssetSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
+        """Newest first; deleted ones not."""
         rows = Asset.objects.filter(owner_id=owner_of(request).pk).exclude(state=AssetState.DELETED)
         if kind := request.query_params.get("kind"):
             if kind not in AssetKind.values:
@@ -115,6 +129,7 @@ class AssetView(APIView):
 
     @extend_schema(operation_id="assets_get", responses=AssetSerializer)
     def get(self, request: Request, asset_id: UUID) -> Response:
+        """The file's facts, and links to its pictures."""
         return Response(representation.asset(assets.find(owner_of(request).pk, asset_id), clock.now()))
 
     @extend_schema(operation_id="assets_delete", responses={204: None})
@@ -123,6 +138,24 @@ class AssetView(APIView):
         with transaction.atomic():
             assets.delete(owner_of(request).pk, asset_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AssetCropView(APIView):
+    """A part of a picture."""
+
+    throttle_classes = (CreateThrottle,)
+
+    @extend_schema(
+        operation_id="assets_crop",
+        parameters=[IDEMPOTENCY_KEY],
+        request=CropSerializer,
+        responses={201: AssetSerializer},
+    )
+    def post(self, request: Request, asset_id: UUID) -> Response:
+        """Cut a part out of a picture: a new file, in the same format."""
+        box = Box(**checked(CropSerializer(data=request.data)))
+        with uploads.cropped(owner_of(request), asset_id, box) as part:
+            return keep(request, part.chunks(), name=part.name, media_type=part.media_type, size=part.size)
 
 
 class AssetDownloadView(APIView):

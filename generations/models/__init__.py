@@ -2,6 +2,7 @@
 
 from generations.models.assets import Asset, AssetKind, AssetState
 from generations.models.generations import Attempt, AttemptState, Generation, GenerationStatus
+from generations.models.inventory import Inventory
 from generations.models.projects import Project, ProjectState
 from generations.models.quotes import Quote
 from generations.models.switches import ModelSwitch
@@ -15,6 +16,7 @@ __all__ = [
     "AttemptState",
     "Generation",
     "GenerationStatus",
+    "Inventory",
     "ModelSwitch",
     "Project",
     "ProjectState",

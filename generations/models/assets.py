@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Greatest
 
 from workers.clock import AppNow
 
@@ -21,6 +22,8 @@ class AssetState(models.TextChoices):
     # The bytes are gone or going; the record stays.
     EXPIRED = "expired"
     DELETED = "deleted"
+    # Its object vanished from the store before its time: an alarm was raised.
+    LOST = "lost"
 
 
 class AssetOrigin(models.TextChoices):
@@ -48,7 +51,8 @@ class Asset(models.Model):
     bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64, blank=True, default="")
 
-    key = models.CharField(max_length=300, blank=True, default="")
+    # While uploading, the object where the upload lands. In the order of its bytes, as the store lists keys.
+    key = models.CharField(max_length=300, blank=True, default="", db_collation="C")
     # Pictures of it, in our store: a small one for lists, and the poster frame in full size.
     thumbnail_key = models.CharField(max_length=300, blank=True, default="")
     poster_key = models.CharField(max_length=300, blank=True, default="")
@@ -63,9 +67,9 @@ class Asset(models.Model):
     audio_codec = models.CharField(max_length=40, blank=True, default="")
 
     created_at = models.DateTimeField(db_default=AppNow())
-    # Uploads: moved on by each use. Outputs: seven days after completion.
+    # Unfinished uploads: a day. Uploads: moved on by each use. Outputs: seven days after completion.
     expires_at = models.DateTimeField(null=True, blank=True)
-    # Unfinished work needs it: not expired before this is null or past.
+    # Unfinished work needs it: its bytes stay until this is null or past.
     pinned_until = models.DateTimeField(null=True, blank=True)
     # When its objects were deleted from the store; null while they may still be there.
     bytes_deleted_at = models.DateTimeField(null=True, blank=True)
@@ -73,6 +77,8 @@ class Asset(models.Model):
     # Deletions that failed so far, and what the store said last.
     deletion_failures = models.PositiveIntegerField(default=0)
     deletion_error = models.CharField(max_length=300, blank=True, default="")
+    # Somebody is deleting it, or failed to: not tried again before this, and the grace that all deletions have.
+    deletion_retry_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -89,21 +95,17 @@ class Asset(models.Model):
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="generations_asset_newest"),
             models.Index(fields=["owner", "kind", "-created_at", "-id"], name="generations_asset_kind"),
+            # PostgreSQL's GREATEST passes over nulls.
             models.Index(
-                fields=["expires_at"],
+                Greatest("expires_at", "pinned_until", "deletion_retry_at"),
                 condition=Q(bytes_deleted_at__isnull=True, expires_at__isnull=False),
                 name="generations_asset_due",
             ),
             models.Index(
                 fields=["owner"],
                 include=["bytes"],
-                condition=Q(bytes_deleted_at__isnull=True),
+                condition=Q(state__in=[AssetState.UPLOADING, AssetState.READY]),
                 name="generations_asset_usage",
-            ),
-            models.Index(
-                fields=["created_at"],
-                condition=Q(state=AssetState.UPLOADING),
-                name="generations_asset_uploading",
             ),
         ]
 
