@@ -22,6 +22,7 @@ from django.db import connection
 
 from accounts.models import User
 from config.stack.child import die_with_parent
+from providers import http
 from providers.contract import Mode, RenderRequest
 from providers.video.sandbox import SandboxProvider
 from tests.scratch import database_url
@@ -44,7 +45,8 @@ CREATE OR REPLACE TRIGGER bench_note AFTER UPDATE ON workers_job FOR EACH ROW
 # As they are while their vendor works on them; due times spread over one interval, as a day's arrivals are.
 ROWS = """
 SET session_replication_role = replica;
-TRUNCATE bench_lateness, workers_job, generations_attempt, generations_generation, credits_hold;
+DELETE FROM bench_lateness; DELETE FROM workers_job; DELETE FROM generations_attempt;
+DELETE FROM generations_generation; DELETE FROM credits_hold;
 INSERT INTO credits_hold (id, owner_id, subject_id, state, amount, captured, refunded, created_at)
 SELECT md5('h' || n)::uuid, %(owner)s, md5('g' || n)::uuid, 'open', 100, 0, 0, app_now()
 FROM generate_series(1, %(rows)s) n;
@@ -156,9 +158,8 @@ def sandbox(folder: Path, *, slow: bool) -> Iterator[str]:
     ]  # fmt: skip
     (folder / "sandbox").mkdir(exist_ok=True)
     url = f"http://127.0.0.1:{port}"
-    # Before the first client of this process is made.
     os.environ["EMBEDDED_ORIGINS"] = f"{os.environ['EMBEDDED_ORIGINS']},{url}"
-    settings.EMBEDDED_ORIGINS = [*settings.EMBEDDED_ORIGINS, url]
+    http.configure(http.ClientConfig(allowed_origins=frozenset([http.origin(url)])))
     with process("sandbox", command, url, 30):
         time.sleep(3)
         yield url
