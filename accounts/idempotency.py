@@ -34,7 +34,7 @@ class Answer:
 
 
 _BEGIN = """
-INSERT INTO accounts_idempotencyrecord (owner_id, key, digest, created_at) VALUES (%s, %s, %s, app_now())
+INSERT INTO accounts_idempotencyrecord (owner_id, key, digest, body, created_at) VALUES (%s, %s, %s, '', app_now())
 ON CONFLICT (owner_id, key) DO NOTHING RETURNING id
 """
 _END = "UPDATE accounts_idempotencyrecord SET status = %s, body = %s WHERE id = %s"
@@ -61,9 +61,11 @@ def once(request: Request, act: Callable[[], Answer]) -> Answer:
         if row is None:
             return _replay(owner_id, key, digest)
         answer = act()
+        text = json.dumps(answer.body, cls=DjangoJSONEncoder)
         with connection.cursor() as cursor:
-            cursor.execute(_END, [answer.status, json.dumps(answer.body, cls=DjangoJSONEncoder), row[0]])
-        return answer
+            cursor.execute(_END, [answer.status, text, row[0]])
+        # From the text, so that the first answer and its repeats are the same to the letter.
+        return Answer(status=answer.status, body=json.loads(text))
 
 
 def digest_of(request: Request) -> str:
@@ -79,7 +81,7 @@ def _replay(owner_id: UUID, key: str, digest: str) -> Answer:
     record = IdempotencyRecord.objects.get(owner_id=owner_id, key=key)
     if record.digest != digest:
         raise IdempotencyKeyReused(key=key)
-    return Answer(status=record.status or 200, body=record.body)
+    return Answer(status=record.status or 200, body=json.loads(record.body))
 
 
 def forget_old() -> int:

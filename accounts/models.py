@@ -210,7 +210,8 @@ class IdempotencyRecord(models.Model):
     # SHA-256 of method, path and body: another request under the same key is refused.
     digest = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
-    body = models.JSONField(null=True)
+    # JSON as it was sent: jsonb would order its keys anew.
+    body = models.TextField(default="")
     created_at = models.DateTimeField(db_default=AppNow())
 
     class Meta:

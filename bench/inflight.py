@@ -179,7 +179,8 @@ def process(
         "WORKER_IO_THREADS": str(THREADS),
         "DEBUG": "true",
         "LOG_LEVEL": "WARNING",
-        **({"WORKER_QUEUE": "io"} if name == "worker" else {}),
+        # As in the Procfile.
+        **({"WORKER_QUEUE": "io", "MALLOC_ARENA_MAX": "2"} if name == "worker" else {}),
     }
     child = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent())
     try:

@@ -7,7 +7,8 @@ import logging
 import math
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from psycopg_pool import PoolTimeout
@@ -85,6 +86,12 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
         answer = _domain(exception)
     elif isinstance(exception, exceptions.APIException):
         answer = _api(exception)
+    elif isinstance(exception, RequestDataTooBig):
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        answer = Response(
+            shape("body_too_large", f"A body has at most {limit} bytes.", {"field": "body", "limit": limit}),
+            status=413,
+        )
     elif isinstance(exception, Http404):
         answer = Response(shape("not_found", "There is nothing here."), status=404)
     elif isinstance(exception, PermissionDenied):

@@ -78,7 +78,7 @@ def create(owner: User, request: GenerationRequest, now: guards.Standing, wish: 
             id=wish.project_id, owner_id=owner.id, deleted_at__isnull=True
         ).exists()
     ):
-        raise NotFound(what="project", field="project_id")
+        raise NotFound(what="project", field="project")
     if wish.quote_id is not None:
         priced = quotes.redeem(owner.id, wish.quote_id, request, now.now)
     else:

@@ -16,6 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
+
+# All code is loaded before anything is given up.
+_PLUGINS = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 IMAGES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 MOV, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 VIDEOS = {MOV: "video/mp4", MATROSKA: "video/webm"}
@@ -108,8 +113,6 @@ def crop(path: Path, folder: Path, box: tuple[int, int, int, int]) -> dict[str, 
 @contextlib.contextmanager
 def still(path: Path) -> Iterator[Any]:
     """The whole image, turned as it is seen and decoded; None if it is none. Raises Refused."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     # Its own check warns from here on, and refuses only at twice as many.
     Image.MAX_IMAGE_PIXELS = None
     try:
@@ -129,8 +132,6 @@ def still(path: Path) -> Iterator[Any]:
 
 def on_white(image: Any) -> Any:
     """Without transparency, as JPEG needs it."""
-    from PIL import Image
-
     if not image.has_transparency_data:
         return image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
@@ -148,8 +149,6 @@ def pictures(image: Any, folder: Path) -> dict[str, str]:
 
 def moving(path: Path, folder: Path) -> dict[str, Any]:
     """The facts and pictures of a video, or the facts of a sound. Raises Refused."""
-    import av
-
     try:
         with av.open(str(path), options=OPTIONS) as container:
             return facts_of(container, path, folder)
@@ -158,8 +157,6 @@ def moving(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def facts_of(container: Any, path: Path, folder: Path) -> dict[str, Any]:
-    import av
-
     name = container.format.name
     # A cover in a song is no video.
     cover = av.stream.Disposition.attached_pic
@@ -202,8 +199,6 @@ def facts_of(container: Any, path: Path, folder: Path) -> dict[str, Any]:
 
 def whole(container: Any, stream: Any, seconds: float) -> None:
     """Read all packets. Raises Refused where the end is missing."""
-    import av
-
     if stream.duration:
         seconds = float(stream.duration * stream.time_base)
     end = 0.0
@@ -222,8 +217,6 @@ def whole(container: Any, stream: Any, seconds: float) -> None:
 
 def frame(container: Any, video: Any, seconds: float) -> Any:
     """A picture of the clip, turned as it is seen; rarely is its first frame the best. Raises Refused."""
-    import av
-
     context = video.codec_context
     if context.width * context.height > MOST_PIXELS:
         raise Refused(f"It has {context.width}x{context.height} pixels: more than we take.")
@@ -237,7 +230,8 @@ def frame(container: Any, video: Any, seconds: float) -> Any:
     if decoded is None or decoded.width * decoded.height > MOST_PIXELS:
         raise Refused("Its picture can't be decoded.")
     turn = decoded.rotation % 360
-    return decoded.to_image().rotate(turn, expand=True) if turn else decoded.to_image()
+    image = decoded.to_image(threads=1)
+    return image.rotate(turn, expand=True) if turn else image
 
 
 def boxes(path: Path) -> Iterator[tuple[bytes, int]]:

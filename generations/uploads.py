@@ -107,7 +107,7 @@ def finish(owner: User, asset_id: UUID) -> Asset:
     incoming = asset.key
     stored = storage.head(incoming)
     if stored is None:
-        raise UploadRefused(field="id", reason="Nothing was uploaded yet.")
+        return _absent(asset)
     if stored.bytes != asset.bytes:
         _refuse(asset, f"It has {stored.bytes} bytes, not the {asset.bytes} announced.")
     # Copied first and checked then, because the link still overwrites; under a key of this call's own, because
@@ -116,7 +116,7 @@ def finish(owner: User, asset_id: UUID) -> Asset:
     with scratch_folder("upload") as folder:
         path = folder / "file"
         if not (storage.copy(incoming, kept) and storage.download_to(kept, path, max_bytes=asset.bytes)):
-            raise UploadRefused(field="id", reason="Nothing was uploaded yet.")
+            return _absent(asset)
         asset = _keep(asset, path, folder, kept)
     _discard([incoming])
     return asset
@@ -224,6 +224,14 @@ def _keep(asset: Asset, path: Path, folder: Path, kept: str) -> Asset:
         # Another call was first, or its owner deleted it.
         _discard(list(keys.values()))
         asset = assets.find(asset.owner_id, asset.id)
+    return asset
+
+
+def _absent(asset: Asset) -> Asset:
+    """Nothing is where the upload lands: another call has just kept it, or nobody sent it."""
+    asset = assets.find(asset.owner_id, asset.id)
+    if asset.state == AssetState.UPLOADING:
+        raise UploadRefused(field="id", reason="Nothing was uploaded yet.")
     return asset
 
 

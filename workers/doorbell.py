@@ -1,24 +1,29 @@
 """Ringing the workers through Redis. It may fail: every due row is found by the clock anyway."""
 
 import logging
-import time
 
 from celery import current_app
 from kombu.exceptions import OperationalError
+from redis import Redis
+
+from workers.redis_breaker import RedisAway, breaker
 
 logger = logging.getLogger(__name__)
 
-SILENT_SECONDS = 5.0
-_silent_until = 0.0
+# A ring that nobody heard for so long is worth nothing: the clock has rung since.
+RING_SECONDS = 30
 
 
 def ring(queue: str) -> None:
-    """Wake a worker of `queue`. Best effort: after a failure nothing is rung for some seconds."""
-    global _silent_until
-    if time.monotonic() < _silent_until:
-        return
+    """Wake a worker of `queue`. Best effort, and silent for some seconds after Redis was found away."""
+
+    def send(_: Redis) -> None:
+        try:
+            current_app.send_task("workers.run_due", args=[queue], queue=queue, expires=RING_SECONDS)
+        except OperationalError as error:
+            raise ConnectionError from error
+
     try:
-        current_app.send_task("workers.run_due", args=[queue], queue=queue, expires=30)
-    except (OperationalError, OSError) as error:
-        _silent_until = time.monotonic() + SILENT_SECONDS
-        logger.warning("the doorbell is silent: %s", type(error).__name__)
+        breaker().call(send)
+    except RedisAway:
+        logger.info("the doorbell of %s is silent", queue)

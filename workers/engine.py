@@ -48,10 +48,14 @@ RETURNING id, owner_id, kind, stage, subject_id, fence, claims, progress,
     cancel_requested_at IS NOT NULL, due_at, claimed_at, created_at
 """
 
+# A row that is locked is being saved this moment: waiting for it would be a deadlock, and it needs no lease any more.
 _RENEW = """
 UPDATE workers_job SET lease_until = app_now() + make_interval(secs => %(lease)s)
-FROM unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS mine (id, fence)
-WHERE workers_job.id = mine.id AND workers_job.fence = mine.fence AND workers_job.lease_until IS NOT NULL
+WHERE id IN (
+    SELECT job.id FROM workers_job job
+    JOIN unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS mine (id, fence) USING (id, fence)
+    WHERE job.lease_until IS NOT NULL FOR NO KEY UPDATE OF job SKIP LOCKED
+)
 """
 
 _LOCK_HELD = """
@@ -340,7 +344,13 @@ class Engine:
             self._changed.notify_all()
 
     def _write(self) -> None:
-        """Save answers as they come, in batches, until told to stop."""
+        """Save answers as they come, until told to stop; then give the connection back."""
+        try:
+            self._save_as_they_come()
+        finally:
+            connection.close()
+
+    def _save_as_they_come(self) -> None:
         while (first := self._answers.get()) is not None:
             batch = [first]
             stopped = False

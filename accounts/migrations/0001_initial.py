@@ -176,7 +176,7 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=255)),
                 ("digest", models.CharField(max_length=64)),
                 ("status", models.PositiveSmallIntegerField(null=True)),
-                ("body", models.JSONField(null=True)),
+                ("body", models.TextField(default="")),
                 ("created_at", models.DateTimeField(db_default=workers.clock.AppNow())),
                 (
                     "owner",

@@ -19,8 +19,10 @@ from workers.models import JobState
 
 logger = logging.getLogger(__name__)
 
-# Tries at a delivery that fails for the vendor's reasons, the first included.
+# Tries at a delivery that fails for the vendor's reasons, the first included: a link is made anew with each look,
+# what is in the file rarely changes.
 TRIES = 4
+TRIES_AT_BAD_MEDIA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,10 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
         failures = attempt.failed_calls + 1
         Attempt.objects.filter(id=attempt.id).update(failed_calls=failures)
         patient = isinstance(error, DeliveryFailed) and error.patient
-        if patient or failures < TRIES:
+        tries = (
+            TRIES_AT_BAD_MEDIA if isinstance(error, DeliveryFailed) and error.code == "bad_media" else TRIES
+        )
+        if patient or failures < tries:
             return Continue(
                 stage=self.name, due_in=min(polling.after_failure(failures), timedelta(seconds=20))
             )

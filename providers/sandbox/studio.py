@@ -103,7 +103,9 @@ class Studio:
         if video.order.fault is not Fault.IGNORE_CANCEL:
             if life := self._lives.get(video.id):
                 life.cancel()
-            await self._end(video, "stopped")
+            await self._record_end(video, "stopped")
+            # The answer waits for nobody's webhook receiver.
+            self._spawn(self._inform(video))
 
     def path(self, video: Video) -> Path:
         return self._renderer.path(video.media)
@@ -194,9 +196,12 @@ class Studio:
     async def _end(self, video: Video, end: str, error: str = "") -> None:
         if video.finished_at:
             return
+        await self._record_end(video, end, error)
+        await self._inform(video)
+
+    async def _record_end(self, video: Video, end: str, error: str = "") -> None:
         video.end, video.error, video.finished_at = end, error, time.time()
         await self._store.save(video)
-        await self._inform(video)
 
     async def _inform(self, video: Video) -> None:
         order, url = video.order, video.order.callback_url

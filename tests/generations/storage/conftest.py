@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def owner(db: None) -> User:
-    return UserFactory(name="Ana")
+    return UserFactory.create(name="Ana")
 
 
 @pytest.fixture
 def stranger(db: None) -> User:
-    return UserFactory(name="Sten")
+    return UserFactory.create(name="Sten")
 
 
 @pytest.fixture
