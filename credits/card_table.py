@@ -61,7 +61,11 @@ def seed(using: str = "default") -> list[str]:
     known = set(rows.filter(subject__in=CARDS).values_list("subject", flat=True))
     missing = [subject for subject in CARDS if subject not in known]
     rows.bulk_create(
-        [draft.row(subject, version=1, operator_id=None) for subject, draft in CARDS.items() if subject in missing],
+        [
+            draft.row(subject, version=1, operator_id=None)
+            for subject, draft in CARDS.items()
+            if subject in missing
+        ],
         ignore_conflicts=True,
     )
     return missing

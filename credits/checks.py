@@ -16,19 +16,17 @@ def no_card_below_cost(*, databases: Sequence[str] | None = None, **_: Any) -> l
     """Each rate card in force sells its base clip for at least what the vendor asks."""
     if "default" not in (databases or ()) or not _migrated():
         return []
-    kind = Error if settings.PRICING_REFUSE_BELOW_COST else Warning
-    messages: list[CheckMessage] = []
-    for card in rate_cards.all_current():
-        if loss := rate_cards.loss_on(card):
-            messages.append(
-                kind(
-                    f"{card.subject} v{card.version} sells for {loss.price.currency} {loss.price.amount}"
-                    f" what the vendor asks {loss.cost.amount} for.",
-                    hint="Publish a new version of the rate card.",
-                    id="credits.E001" if settings.PRICING_REFUSE_BELOW_COST else "credits.W001",
-                )
-            )
-    return messages
+    kind, code = (Error, "credits.E001") if settings.PRICING_REFUSE_BELOW_COST else (Warning, "credits.W001")
+    return [
+        kind(
+            f"{card.subject} v{card.version} sells for {loss.price.currency} {loss.price.amount}"
+            f" what the vendor asks {loss.cost.amount} for.",
+            hint="Publish a new version of the rate card.",
+            id=code,
+        )
+        for card in rate_cards.all_current()
+        if (loss := rate_cards.loss_on(card))
+    ]
 
 
 def _migrated() -> bool:

@@ -129,7 +129,9 @@ def adjust(
     return _post(owner_id, amount, key, kind, note, operator_id, may_owe=False)
 
 
-def charge_back(*, owner_id: UUID, amount: int, key: str, note: str, operator_id: UUID | None = None) -> Entry:
+def charge_back(
+    *, owner_id: UUID, amount: int, key: str, note: str, operator_id: UUID | None = None
+) -> Entry:
     """Take back a purchase that was reversed. What the balance lacks is receivable, and suspends spending."""
     _check(amount, least=1)
     return _post(owner_id, -amount, key, "adjustment", note, operator_id, may_owe=True)
@@ -148,7 +150,7 @@ def hold(
     """Set `amount` aside for the job `subject_id`: it leaves the balance until the hold is closed.
 
     `daily_limit` caps what the owner spends in a UTC day: holds less what came back.
-    Raises InsufficientCredits, SpendingSuspended, DailyLimitReached.
+    Raises InsufficientCredits (also where there is no account), SpendingSuspended, DailyLimitReached.
     """
     _check(amount)
     hold_id = uuid.uuid4()
@@ -169,13 +171,14 @@ def hold(
         return HoldResult(hold_id=hold_id, balance=row[0], held=row[1])
     if row is not None:
         _execute(statements.RESTORE, {"owner": owner_id})
-    written = _written(owner_id, key)
-    if written is None:
-        raise _refusal(owner_id, amount, daily_limit)
-    if (written.kind, written.amount, written.subject_id) != ("hold", -amount, subject_id):
+    found = _execute(statements.WHY_NOT_HELD, {"owner": owner_id, "key": key})
+    assert found is not None
+    figures, (kind, was_for, held_amount, held_id, balance_after, held_after) = found[:3], found[3:]
+    if kind is None:
+        raise _refusal(owner_id, amount, daily_limit, *figures)
+    if (kind, was_for, held_amount) != ("hold", subject_id, amount):
         raise _reused(key)
-    assert written.hold_id is not None
-    return HoldResult(hold_id=written.hold_id, balance=written.balance_after, held=written.held_after)
+    return HoldResult(hold_id=held_id, balance=balance_after, held=held_after)
 
 
 def hold_group(
@@ -215,7 +218,8 @@ def hold_group(
         _execute(statements.RESTORE, {"owner": owner_id})
     group = HoldGroup.objects.filter(owner_id=owner_id, key=key).first()
     if group is None:
-        raise _refusal(owner_id, total, daily_limit)
+        figures = balance_of(owner_id)
+        raise _refusal(owner_id, total, daily_limit, figures.balance, figures.receivable, figures.spent)
     opened = list(Entry.objects.filter(hold__group=group, kind="hold").order_by("id"))
     if [(entry.held_amount, entry.subject_id) for entry in opened] != [
         (part.amount, part.subject_id) for part in parts
@@ -346,18 +350,12 @@ def _reused(key: str) -> KeyReused:
 
 
 def _refusal(
-    owner_id: UUID, needed: int, daily_limit: int | None
+    owner_id: UUID, needed: int, daily_limit: int | None, balance: int, receivable: int, spent: int
 ) -> InsufficientCredits | SpendingSuspended | DailyLimitReached:
-    figures = balance_of(owner_id)
-    if figures.receivable:
-        return SpendingSuspended(receivable=figures.receivable)
-    if figures.balance < needed or daily_limit is None:
-        return InsufficientCredits(balance=figures.balance, needed=needed)
-    return DailyLimitReached(
-        limit=daily_limit, needed=needed, remaining=max(0, daily_limit - _spent_today(owner_id, figures.spent))
-    )
-
-
-def _spent_today(owner_id: UUID, spent: int) -> int:
-    row = _execute(statements.SPENT_BEFORE_TODAY, {"owner": owner_id})
-    return spent - (row[0] if row else 0)
+    if receivable:
+        return SpendingSuspended(receivable=receivable)
+    if balance < needed or daily_limit is None:
+        return InsufficientCredits(balance=balance, needed=needed)
+    before_today = _execute(statements.SPENT_BEFORE_TODAY, {"owner": owner_id})
+    spent_today = spent - (before_today[0] if before_today else 0)
+    return DailyLimitReached(limit=daily_limit, needed=needed, remaining=max(0, daily_limit - spent_today))

@@ -20,7 +20,9 @@ from .pricing import Card, vendor_credits
 def current(subjects: Sequence[str]) -> dict[str, Card]:
     """The card in force of each subject, in one query. A subject without one, or not to be sold, is missing."""
     cards = [card_of(row) for row in _in_force().filter(subject__in=subjects)]
-    return {card.subject: card for card in cards if not (settings.PRICING_REFUSE_BELOW_COST and loss_on(card))}
+    return {
+        card.subject: card for card in cards if not (settings.PRICING_REFUSE_BELOW_COST and loss_on(card))
+    }
 
 
 def pinned(ids: Iterable[int]) -> dict[int, Card]:
@@ -100,7 +102,9 @@ def loss_on(card: Card) -> Loss | None:
     else:
         cost = vendor_credits(card, seconds=Fraction(card.base_seconds), characters=0)
         sold = Fraction(
-            card.base_credits if card.base_credits is not None else min((card.resolution_credits or {}).values())
+            card.base_credits
+            if card.base_credits is not None
+            else min((card.resolution_credits or {}).values())
         )
     if cost is None or sold is None or sold >= cost:
         return None
@@ -132,4 +136,6 @@ def card_of(row: RateCard) -> Card:
 
 
 def _in_force() -> models.QuerySet[RateCard]:
-    return RateCard.objects.filter(valid_from__lte=AppNow()).order_by("subject", "-version").distinct("subject")
+    return (
+        RateCard.objects.filter(valid_from__lte=AppNow()).order_by("subject", "-version").distinct("subject")
+    )

@@ -44,6 +44,15 @@ WITH account AS (
 SELECT balance, held, entry.id FROM account LEFT JOIN entry ON true
 """
 
+# The account, and the entry of the hold that was asked for, if an earlier request wrote it.
+WHY_NOT_HELD = """
+SELECT coalesce(a.balance, 0), coalesce(a.receivable, 0), coalesce(a.spent, 0),
+    e.kind, e.subject_id, e.held_amount, e.hold_id, e.balance_after, e.held_after
+FROM (SELECT) one
+    LEFT JOIN credits_account a ON a.owner_id = %(owner)s
+    LEFT JOIN credits_entry e ON e.owner_id = %(owner)s AND e.key = %(key)s
+"""
+
 HOLD_GROUP = f"""
 WITH part AS (
     SELECT n, hold_id, amount, subject_id, rate_card_ids, breakdown, sum(amount) OVER (ORDER BY n) AS sum_so_far

@@ -74,7 +74,7 @@ account AS (
         LEFT JOIN open_holds o USING (owner_id)
 ),
 by_hold AS (
-    SELECT e.hold_id,
+    SELECT e.hold_id, (array_agg(e.owner_id))[1] AS owner_id,
         count(*) FILTER (WHERE e.kind = 'hold') AS openings,
         coalesce(sum(e.held_amount) FILTER (WHERE e.kind = 'hold'), 0) AS opened,
         count(*) FILTER (WHERE e.closes) AS closings,
@@ -127,8 +127,7 @@ drift AS (
     FROM holds h JOIN by_hold b ON b.hold_id = h.id
     WHERE h.refunded <> b.refunded OR h.refunded > h.captured
     UNION ALL
-    SELECT h.owner_id, 'owner of the entries of hold ' || h.id, NULL, NULL
-    FROM holds h JOIN by_hold b ON b.hold_id = h.id WHERE NOT b.one_owner
+    SELECT owner_id, 'owner of the entries of hold ' || hold_id, NULL, NULL FROM by_hold WHERE one_owner IS NOT TRUE
 )
 SELECT owner_id, what, kept, recomputed,
     (SELECT coalesce(sum(entries), 0) FROM sums), (SELECT count(*) FROM holds)

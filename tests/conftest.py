@@ -20,12 +20,18 @@ _sql_flush = DatabaseOperations.sql_flush
 
 
 def _sql_flush_past_triggers(self: DatabaseOperations, *args: Any, **options: Any) -> list[str]:
-    """Let the flush after a test with real transactions empty the append-only tables too.
+    """Let the flush after a test with real transactions empty append-only tables too, and put the clock back.
 
     `replica` is a superuser's word, for the flush's own transaction: in it the project's triggers don't fire.
     """
     statements: list[str] = _sql_flush(self, *args, **options)
-    return ["SET LOCAL session_replication_role = replica", *statements] if statements else statements
+    if not statements:
+        return []
+    return [
+        "SET LOCAL session_replication_role = replica",
+        *statements,
+        "UPDATE workers_clock SET moved_by = interval '0'",
+    ]
 
 
 DatabaseOperations.sql_flush = _sql_flush_past_triggers  # type: ignore[assignment,method-assign]

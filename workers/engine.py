@@ -272,6 +272,10 @@ class Engine:
                     else:
                         calls.append((stage, lease, begun))
             apply(decided)
+            for stage, _, _ in calls:
+                crash.point(f"{stage.name}.before_claim_commit")
+        for stage, _, _ in calls:
+            crash.point(f"{stage.name}.claimed")
         now = time.monotonic()
         with self._changed:
             for stage, lease, _ in calls:

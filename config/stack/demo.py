@@ -84,7 +84,7 @@ def demo(console: Console, address: str, mailbox: Path) -> None:
     for name, generation in finished.items():
         target = OUTPUT / f"{name.replace(' ', '-')}.mp4"
         client.download(f"generations/{generation['id']}/download/", target)
-        videos.add_row(str(target), *checked(target, drafts[name]))
+        videos.add_row(target.name, *checked(target, drafts[name]))
     console.print(videos)
     settle(console, client, granted["balance"], finished, quotes)
 

@@ -24,7 +24,9 @@ class CreditsInMoneyField(serializers.IntegerField):
 
 
 class BalanceSerializer(serializers.Serializer[Balance]):
-    balance = serializers.IntegerField(help_text="What can be spent; a running job's hold has already left it.")
+    balance = serializers.IntegerField(
+        help_text="What can be spent; a running job's hold has already left it."
+    )
     held = serializers.IntegerField(help_text="Set aside for jobs that have not ended.")
     receivable = serializers.IntegerField(
         help_text="Owed after a reversed payment; above 0, spending is suspended."

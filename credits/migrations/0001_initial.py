@@ -12,194 +12,482 @@ import workers.clock
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('workers', '0001_initial'),
+        ("workers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('owner', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='credit_account', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('balance', models.BigIntegerField(default=0)),
-                ('held', models.BigIntegerField(default=0)),
-                ('receivable', models.BigIntegerField(default=0)),
-                ('spent', models.BigIntegerField(default=0)),
-                ('moved_at', models.DateTimeField(db_default=workers.clock.AppNow())),
+                (
+                    "owner",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="credit_account",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("balance", models.BigIntegerField(default=0)),
+                ("held", models.BigIntegerField(default=0)),
+                ("receivable", models.BigIntegerField(default=0)),
+                ("spent", models.BigIntegerField(default=0)),
+                ("moved_at", models.DateTimeField(db_default=workers.clock.AppNow())),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='credits_account_balance_not_negative'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='credits_account_held_not_negative'), models.CheckConstraint(condition=models.Q(('receivable__gte', 0)), name='credits_account_receivable_not_negative'), models.CheckConstraint(condition=models.Q(('balance', 0), ('receivable', 0), _connector='OR'), name='credits_account_pays_what_it_owes')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("balance__gte", 0)), name="credits_account_balance_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("held__gte", 0)), name="credits_account_held_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("receivable__gte", 0)),
+                        name="credits_account_receivable_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("balance", 0), ("receivable", 0), _connector="OR"),
+                        name="credits_account_pays_what_it_owes",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=200)),
-                ('kind', models.CharField(choices=[('grant', 'Grant'), ('purchase', 'Purchase'), ('hold', 'Hold'), ('capture', 'Capture'), ('release', 'Release'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('expiry', 'Expiry')], max_length=10)),
-                ('shown_kind', models.GeneratedField(db_persist=True, expression=models.Case(models.When(kind='hold', then=models.Value('video_generation')), models.When(kind='release', then=models.Value('refund')), default=models.F('kind')), output_field=models.CharField(max_length=16))),
-                ('amount', models.BigIntegerField()),
-                ('held_amount', models.BigIntegerField(default=0)),
-                ('balance_after', models.BigIntegerField()),
-                ('held_after', models.BigIntegerField()),
-                ('spent_after', models.BigIntegerField()),
-                ('subject_id', models.UUIDField(null=True)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('rate_card_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('breakdown', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(db_default=workers.clock.AppNow())),
-                ('operator', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("key", models.CharField(max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("grant", "Grant"),
+                            ("purchase", "Purchase"),
+                            ("hold", "Hold"),
+                            ("capture", "Capture"),
+                            ("release", "Release"),
+                            ("refund", "Refund"),
+                            ("adjustment", "Adjustment"),
+                            ("expiry", "Expiry"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "shown_kind",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=models.Case(
+                            models.When(kind="hold", then=models.Value("video_generation")),
+                            models.When(kind="release", then=models.Value("refund")),
+                            default=models.F("kind"),
+                        ),
+                        output_field=models.CharField(max_length=16),
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("held_amount", models.BigIntegerField(default=0)),
+                ("balance_after", models.BigIntegerField()),
+                ("held_after", models.BigIntegerField()),
+                ("spent_after", models.BigIntegerField()),
+                ("subject_id", models.UUIDField(null=True)),
+                ("note", models.CharField(blank=True, max_length=500)),
+                (
+                    "rate_card_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                ("breakdown", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(db_default=workers.clock.AppNow())),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('subject_id', models.UUIDField()),
-                ('state', models.CharField(choices=[('open', 'Open'), ('captured', 'Captured'), ('released', 'Released')], default='open', max_length=8)),
-                ('amount', models.BigIntegerField()),
-                ('captured', models.BigIntegerField(default=0)),
-                ('refunded', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=workers.clock.AppNow())),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('closed_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='credits.entry')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("subject_id", models.UUIDField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("captured", "Captured"), ("released", "Released")],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("captured", models.BigIntegerField(default=0)),
+                ("refunded", models.BigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(db_default=workers.clock.AppNow())),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="credits.entry",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='entry',
-            name='hold',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='credits.hold'),
+            model_name="entry",
+            name="hold",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="entries",
+                to="credits.hold",
+            ),
         ),
         migrations.CreateModel(
-            name='HoldGroup',
+            name="HoldGroup",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(db_default=workers.clock.AppNow())),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("key", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(db_default=workers.clock.AppNow())),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='hold',
-            name='group',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='credits.holdgroup'),
+            model_name="hold",
+            name="group",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="holds",
+                to="credits.holdgroup",
+            ),
         ),
         migrations.CreateModel(
-            name='RateCard',
+            name="RateCard",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('subject', models.CharField(max_length=100)),
-                ('version', models.PositiveIntegerField()),
-                ('base_credits', models.PositiveIntegerField(blank=True, null=True)),
-                ('resolution_credits', models.JSONField(blank=True, null=True)),
-                ('base_seconds', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('style_credits', models.JSONField(blank=True, default=dict)),
-                ('modifiers', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('resolution', 'Resolution'), ('duration', 'Duration'), ('images', 'Images'), ('audio', 'Audio'), ('enhance', 'Enhance')], max_length=10), blank=True, default=list, size=None)),
-                ('vendor_cost', models.DecimalField(blank=True, decimal_places=6, max_digits=12, null=True)),
-                ('vendor_currency', models.CharField(default='USD', max_length=3)),
-                ('vendor_unit', models.CharField(choices=[('second', 'Second'), ('call', 'Call'), ('1000_characters', 'Thousand Characters')], default='second', max_length=15)),
-                ('markup', models.DecimalField(decimal_places=3, default=3, max_digits=6)),
-                ('valid_from', models.DateTimeField(db_default=workers.clock.AppNow())),
-                ('created_at', models.DateTimeField(db_default=workers.clock.AppNow())),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("subject", models.CharField(max_length=100)),
+                ("version", models.PositiveIntegerField()),
+                ("base_credits", models.PositiveIntegerField(blank=True, null=True)),
+                ("resolution_credits", models.JSONField(blank=True, null=True)),
+                ("base_seconds", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("style_credits", models.JSONField(blank=True, default=dict)),
+                (
+                    "modifiers",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("resolution", "Resolution"),
+                                ("duration", "Duration"),
+                                ("images", "Images"),
+                                ("audio", "Audio"),
+                                ("enhance", "Enhance"),
+                            ],
+                            max_length=10,
+                        ),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                ("vendor_cost", models.DecimalField(blank=True, decimal_places=6, max_digits=12, null=True)),
+                ("vendor_currency", models.CharField(default="USD", max_length=3)),
+                (
+                    "vendor_unit",
+                    models.CharField(
+                        choices=[
+                            ("second", "Second"),
+                            ("call", "Call"),
+                            ("1000_characters", "Thousand Characters"),
+                        ],
+                        default="second",
+                        max_length=15,
+                    ),
+                ),
+                ("markup", models.DecimalField(decimal_places=3, default=3, max_digits=6)),
+                ("valid_from", models.DateTimeField(db_default=workers.clock.AppNow())),
+                ("created_at", models.DateTimeField(db_default=workers.clock.AppNow())),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['owner', '-created_at', '-id'], name='credits_entry_list'),
+            model_name="entry",
+            index=models.Index(fields=["owner", "-created_at", "-id"], name="credits_entry_list"),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['owner', 'shown_kind', '-created_at', '-id'], name='credits_entry_by_kind'),
+            model_name="entry",
+            index=models.Index(
+                fields=["owner", "shown_kind", "-created_at", "-id"], name="credits_entry_by_kind"
+            ),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(condition=models.Q(('subject_id__isnull', False)), fields=['owner', 'subject_id', '-created_at', '-id'], name='credits_entry_by_subject'),
+            model_name="entry",
+            index=models.Index(
+                condition=models.Q(("subject_id__isnull", False)),
+                fields=["owner", "subject_id", "-created_at", "-id"],
+                name="credits_entry_by_subject",
+            ),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(condition=models.Q(('kind', 'refund')), fields=['hold'], name='credits_entry_refunds'),
+            model_name="entry",
+            index=models.Index(
+                condition=models.Q(("kind", "refund")), fields=["hold"], name="credits_entry_refunds"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(fields=('owner', 'key'), name='credits_entry_key_once'),
+            model_name="entry",
+            constraint=models.UniqueConstraint(fields=("owner", "key"), name="credits_entry_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ['grant', 'purchase'])), fields=('key',), name='credits_entry_source_once'),
+            model_name="entry",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind__in", ["grant", "purchase"])),
+                fields=("key",),
+                name="credits_entry_source_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ['capture', 'release'])), fields=('hold',), name='credits_entry_one_closing'),
+            model_name="entry",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind__in", ["capture", "release"])),
+                fields=("hold",),
+                name="credits_entry_one_closing",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'hold')), fields=('hold',), name='credits_entry_one_opening'),
+            model_name="entry",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "hold")), fields=("hold",), name="credits_entry_one_opening"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('held_amount', 0), ('hold', None), ('kind__in', ['grant', 'purchase'])), models.Q(('amount__lte', 0), ('held_amount', django.db.models.expressions.CombinedExpression(models.F('amount'), '*', models.Value(-1))), ('hold__isnull', False), ('kind', 'hold')), models.Q(('amount__gte', 0), ('held_amount__lte', django.db.models.expressions.CombinedExpression(models.F('amount'), '*', models.Value(-1))), ('hold__isnull', False), ('kind', 'capture')), models.Q(('amount__gte', 0), ('held_amount', django.db.models.expressions.CombinedExpression(models.F('amount'), '*', models.Value(-1))), ('hold__isnull', False), ('kind', 'release')), models.Q(('amount__gt', 0), ('held_amount', 0), ('hold__isnull', False), ('kind', 'refund')), models.Q(('held_amount', 0), ('hold', None), ('kind', 'adjustment'), models.Q(('amount', 0), _negated=True)), models.Q(('amount__lt', 0), ('held_amount', 0), ('hold', None), ('kind', 'expiry')), _connector='OR'), name='credits_entry_amounts_fit_kind'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("amount__gt", 0),
+                        ("held_amount", 0),
+                        ("hold", None),
+                        ("kind__in", ["grant", "purchase"]),
+                    ),
+                    models.Q(
+                        ("amount__lte", 0),
+                        (
+                            "held_amount",
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("amount"), "*", models.Value(-1)
+                            ),
+                        ),
+                        ("hold__isnull", False),
+                        ("kind", "hold"),
+                    ),
+                    models.Q(
+                        ("amount__gte", 0),
+                        (
+                            "held_amount__lte",
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("amount"), "*", models.Value(-1)
+                            ),
+                        ),
+                        ("hold__isnull", False),
+                        ("kind", "capture"),
+                    ),
+                    models.Q(
+                        ("amount__gte", 0),
+                        (
+                            "held_amount",
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("amount"), "*", models.Value(-1)
+                            ),
+                        ),
+                        ("hold__isnull", False),
+                        ("kind", "release"),
+                    ),
+                    models.Q(
+                        ("amount__gt", 0), ("held_amount", 0), ("hold__isnull", False), ("kind", "refund")
+                    ),
+                    models.Q(
+                        ("held_amount", 0),
+                        ("hold", None),
+                        ("kind", "adjustment"),
+                        models.Q(("amount", 0), _negated=True),
+                    ),
+                    models.Q(("amount__lt", 0), ("held_amount", 0), ("hold", None), ("kind", "expiry")),
+                    _connector="OR",
+                ),
+                name="credits_entry_amounts_fit_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('held_after__gte', 0)), name='credits_entry_held_not_negative'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("held_after__gte", 0)), name="credits_entry_held_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='holdgroup',
-            constraint=models.UniqueConstraint(fields=('owner', 'key'), name='credits_holdgroup_key_once'),
+            model_name="holdgroup",
+            constraint=models.UniqueConstraint(fields=("owner", "key"), name="credits_holdgroup_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='credits_hold_amount_not_negative'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 0)), name="credits_hold_amount_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('captured__gte', 0), ('captured__lte', models.F('amount'))), name='credits_hold_captured_within_amount'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("captured__gte", 0), ("captured__lte", models.F("amount"))),
+                name="credits_hold_captured_within_amount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded__gte', 0), ('refunded__lte', models.F('captured'))), name='credits_hold_refunded_within_captured'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("refunded__gte", 0), ("refunded__lte", models.F("captured"))),
+                name="credits_hold_refunded_within_captured",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('captured', 0), ('closed_at', None), ('closed_by', None), ('state', 'open')), models.Q(('closed_at__isnull', False), ('closed_by__isnull', False), ('state', 'captured')), models.Q(('captured', 0), ('closed_at__isnull', False), ('closed_by__isnull', False), ('state', 'released')), _connector='OR'), name='credits_hold_closed_by_an_entry'),
+            model_name="hold",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("captured", 0), ("closed_at", None), ("closed_by", None), ("state", "open")),
+                    models.Q(
+                        ("closed_at__isnull", False), ("closed_by__isnull", False), ("state", "captured")
+                    ),
+                    models.Q(
+                        ("captured", 0),
+                        ("closed_at__isnull", False),
+                        ("closed_by__isnull", False),
+                        ("state", "released"),
+                    ),
+                    _connector="OR",
+                ),
+                name="credits_hold_closed_by_an_entry",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.UniqueConstraint(fields=('subject', 'version'), name='credits_ratecard_version_once'),
+            model_name="ratecard",
+            constraint=models.UniqueConstraint(
+                fields=("subject", "version"), name="credits_ratecard_version_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.CheckConstraint(condition=models.Q(('base_credits__isnull', True), ('resolution_credits__isnull', True), _connector='OR'), name='credits_ratecard_base_or_table'),
+            model_name="ratecard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("base_credits__isnull", True), ("resolution_credits__isnull", True), _connector="OR"
+                ),
+                name="credits_ratecard_base_or_table",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.CheckConstraint(condition=models.Q(('base_credits__isnull', False), models.Q(('base_seconds__isnull', False), ('resolution_credits__isnull', False)), ('vendor_cost__isnull', False), _connector='OR'), name='credits_ratecard_has_a_price'),
+            model_name="ratecard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("base_credits__isnull", False),
+                    models.Q(("base_seconds__isnull", False), ("resolution_credits__isnull", False)),
+                    ("vendor_cost__isnull", False),
+                    _connector="OR",
+                ),
+                name="credits_ratecard_has_a_price",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.CheckConstraint(condition=models.Q(('resolution_credits__isnull', True), ('modifiers', []), _connector='OR'), name='credits_ratecard_table_alone'),
+            model_name="ratecard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("resolution_credits__isnull", True), ("modifiers", []), _connector="OR"),
+                name="credits_ratecard_table_alone",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.CheckConstraint(condition=models.Q(('base_credits__isnull', False), models.Q(('vendor_unit', 'second'), _negated=True), models.Q(('modifiers__contains', ['duration']), _negated=True), _connector='OR'), name='credits_ratecard_seconds_once'),
+            model_name="ratecard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("base_credits__isnull", False),
+                    models.Q(("vendor_unit", "second"), _negated=True),
+                    models.Q(("modifiers__contains", ["duration"]), _negated=True),
+                    _connector="OR",
+                ),
+                name="credits_ratecard_seconds_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.CheckConstraint(condition=models.Q(('modifiers__contained_by', ['resolution', 'duration', 'images', 'audio', 'enhance'])), name='credits_ratecard_modifiers_known'),
+            model_name="ratecard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("modifiers__contained_by", ["resolution", "duration", "images", "audio", "enhance"])
+                ),
+                name="credits_ratecard_modifiers_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.CheckConstraint(condition=models.Q(('vendor_cost__isnull', True), ('vendor_cost__gte', 0), _connector='OR'), name='credits_ratecard_cost_not_negative'),
+            model_name="ratecard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("vendor_cost__isnull", True), ("vendor_cost__gte", 0), _connector="OR"),
+                name="credits_ratecard_cost_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecard',
-            constraint=models.CheckConstraint(condition=models.Q(('markup__gt', 0)), name='credits_ratecard_markup_positive'),
+            model_name="ratecard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("markup__gt", 0)), name="credits_ratecard_markup_positive"
+            ),
         ),
     ]

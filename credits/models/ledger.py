@@ -38,7 +38,9 @@ class Account(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(balance__gte=0), name="credits_account_balance_not_negative"),
             models.CheckConstraint(condition=Q(held__gte=0), name="credits_account_held_not_negative"),
-            models.CheckConstraint(condition=Q(receivable__gte=0), name="credits_account_receivable_not_negative"),
+            models.CheckConstraint(
+                condition=Q(receivable__gte=0), name="credits_account_receivable_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(balance=0) | Q(receivable=0), name="credits_account_pays_what_it_owes"
             ),
@@ -52,7 +54,9 @@ class HoldGroup(models.Model):
     """Holds taken together by one conditional update of their sum; each is closed alone."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     key = models.CharField(max_length=200)
     created_at = models.DateTimeField(db_default=AppNow())
 
@@ -92,7 +96,8 @@ class Hold(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount__gte=0), name="credits_hold_amount_not_negative"),
             models.CheckConstraint(
-                condition=Q(captured__gte=0, captured__lte=F("amount")), name="credits_hold_captured_within_amount"
+                condition=Q(captured__gte=0, captured__lte=F("amount")),
+                name="credits_hold_captured_within_amount",
             ),
             models.CheckConstraint(
                 condition=Q(refunded__gte=0, refunded__lte=F("captured")),
@@ -135,7 +140,9 @@ class Entry(models.Model):
         EXPIRY = "expiry"
 
     id = models.BigAutoField(primary_key=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     # Names the movement: the same movement asked for twice is written once.
     key = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -155,7 +162,9 @@ class Entry(models.Model):
     balance_after = models.BigIntegerField()
     held_after = models.BigIntegerField()
     spent_after = models.BigIntegerField()
-    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False)
+    hold = models.ForeignKey(
+        Hold, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False
+    )
     subject_id = models.UUIDField(null=True)
     note = models.CharField(max_length=500, blank=True)
     operator = models.ForeignKey(
@@ -174,7 +183,9 @@ class Entry(models.Model):
                 fields=["key"], condition=Q(kind__in=["grant", "purchase"]), name="credits_entry_source_once"
             ),
             models.UniqueConstraint(
-                fields=["hold"], condition=Q(kind__in=["capture", "release"]), name="credits_entry_one_closing"
+                fields=["hold"],
+                condition=Q(kind__in=["capture", "release"]),
+                name="credits_entry_one_closing",
             ),
             models.UniqueConstraint(
                 fields=["hold"], condition=Q(kind="hold"), name="credits_entry_one_opening"

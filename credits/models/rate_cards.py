@@ -45,14 +45,18 @@ class RateCard(models.Model):
     # Seconds that the base or the table pays for.
     base_seconds = models.PositiveSmallIntegerField(null=True, blank=True)
     style_credits = models.JSONField(default=dict, blank=True)
-    modifiers = ArrayField(models.CharField(max_length=10, choices=Modifier.choices), default=list, blank=True)
+    modifiers = ArrayField(
+        models.CharField(max_length=10, choices=Modifier.choices), default=list, blank=True
+    )
     # Null: not known, so the card can't be compared with it.
     vendor_cost = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     vendor_currency = models.CharField(max_length=3, default="USD")
     vendor_unit = models.CharField(max_length=15, choices=VendorUnit.choices, default=VendorUnit.SECOND)
     markup = models.DecimalField(max_digits=6, decimal_places=3, default=3)
     valid_from = models.DateTimeField(db_default=AppNow())
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=AppNow())
 
     class Meta:
@@ -70,7 +74,8 @@ class RateCard(models.Model):
             ),
             # A table is the whole price, and a vendor's seconds are counted once.
             models.CheckConstraint(
-                condition=Q(resolution_credits__isnull=True) | Q(modifiers=[]), name="credits_ratecard_table_alone"
+                condition=Q(resolution_credits__isnull=True) | Q(modifiers=[]),
+                name="credits_ratecard_table_alone",
             ),
             models.CheckConstraint(
                 condition=Q(base_credits__isnull=False)
@@ -79,10 +84,12 @@ class RateCard(models.Model):
                 name="credits_ratecard_seconds_once",
             ),
             models.CheckConstraint(
-                condition=Q(modifiers__contained_by=list(Modifier.values)), name="credits_ratecard_modifiers_known"
+                condition=Q(modifiers__contained_by=list(Modifier.values)),
+                name="credits_ratecard_modifiers_known",
             ),
             models.CheckConstraint(
-                condition=Q(vendor_cost__isnull=True) | Q(vendor_cost__gte=0), name="credits_ratecard_cost_not_negative"
+                condition=Q(vendor_cost__isnull=True) | Q(vendor_cost__gte=0),
+                name="credits_ratecard_cost_not_negative",
             ),
             models.CheckConstraint(condition=Q(markup__gt=0), name="credits_ratecard_markup_positive"),
         ]

@@ -8,14 +8,14 @@ from tests.factories import UserFactory
 
 @pytest.fixture
 def owner(db: None) -> User:
-    return UserFactory(name="Ana")
+    return UserFactory.create(name="Ana")
 
 
 @pytest.fixture
 def stranger(db: None) -> User:
-    return UserFactory(name="Sten")
+    return UserFactory.create(name="Sten")
 
 
 @pytest.fixture
 def operator(db: None) -> User:
-    return UserFactory(name="Olga", is_staff=True)
+    return UserFactory.create(name="Olga", is_staff=True)

@@ -376,8 +376,10 @@ def test_the_database_refuses_to_change_what_was_written(funded: User, change: s
         "UPDATE credits_account SET receivable = 1",
         "UPDATE credits_hold SET captured = 1",
         "UPDATE credits_hold SET state = 'released'",
-        "UPDATE credits_hold SET state = 'captured', captured = amount + 1, closed_at = app_now(),"
-        " closed_by_id = (SELECT min(id) FROM credits_entry)",
+        (
+            "UPDATE credits_hold SET state = 'captured', captured = amount + 1, closed_at = app_now(),"
+            " closed_by_id = (SELECT min(id) FROM credits_entry)"
+        ),
         "UPDATE credits_hold SET refunded = 1",
     ],
 )
@@ -402,3 +404,17 @@ def test_the_database_refuses_a_second_closing_entry(funded: User) -> None:
 def test_a_movement_outside_a_transaction_is_a_mistake(owner: User) -> None:
     with pytest.raises(transaction.TransactionManagementError):
         ledger.grant(owner_id=owner.pk, amount=1, key="start")
+
+
+def test_entries_never_go_back_in_time(funded: User) -> None:
+    clock.advance(timedelta(hours=1))
+    first, second = open_hold(funded, 10, "one"), open_hold(funded, 10, "two")
+    clock.reset()
+    ledger.capture(hold_id=first.hold_id, amount=5)
+    ledger.release(hold_id=second.hold_id, reason="")
+    ledger.refund(hold_id=first.hold_id, amount=5, key="refund", note="", operator_id=None)
+    open_hold(funded, 10, "three")
+    ledger.adjust(owner_id=funded.pk, amount=-1, key="correction", note="", operator_id=None)
+    ledger.hold_group(owner_id=funded.pk, key="film", parts=[HoldPart(amount=1, subject_id=uuid.uuid4())])
+    times = list(Entry.objects.filter(owner=funded).order_by("id").values_list("created_at", flat=True))
+    assert times == sorted(times)

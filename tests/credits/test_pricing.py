@@ -1,6 +1,6 @@
 """Every price of the rate cards that a new installation starts with, and the rules they follow."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -23,7 +23,12 @@ def request(seconds: Decimal | int, default: int | None = None, **asked: Any) ->
 
 
 def card(**changes: Any) -> Card:
-    facts: dict[str, Any] = {"id": 1, "subject": "vendor/model", "version": 1, "credits_per_currency_unit": USD}
+    facts: dict[str, Any] = {
+        "id": 1,
+        "subject": "vendor/model",
+        "version": 1,
+        "credits_per_currency_unit": USD,
+    }
     return Card(**{**facts, **changes})
 
 
@@ -65,7 +70,12 @@ def test_veo_3_at_1080p_for_16_seconds() -> None:
 
 def test_kling_with_a_start_image_at_1080p_for_10_seconds() -> None:
     answer = price(seeded("edenai/kling-2.5"), request(10, 5, resolution="1080p", start_image=True))
-    assert sorted(parts(answer)) == [("base", 500), ("duration", 250), ("resolution", 150), ("start_image", 100)]
+    assert sorted(parts(answer)) == [
+        ("base", 500),
+        ("duration", 250),
+        ("resolution", 150),
+        ("start_image", 100),
+    ]
     assert answer.total == 1000
 
 
@@ -81,7 +91,9 @@ def test_veo_3_for_8_seconds(resolution: str, audio: bool, total: int) -> None:
 def test_luma_is_one_table_whatever_the_duration(seconds: int, resolution: str, credits: int) -> None:
     answer = price(
         seeded("luma/ray-2"),
-        request(seconds, 5, resolution=resolution, start_image=True, end_image=True, audio=True, enhance=True),
+        request(
+            seconds, 5, resolution=resolution, start_image=True, end_image=True, audio=True, enhance=True
+        ),
     )
     assert answer.total == credits
 
@@ -95,7 +107,8 @@ def test_luma_charges_for_some_styles_and_lists_the_others_at_0(style: str, cred
 
 
 @pytest.mark.parametrize(
-    "asked", [request(11, 5), request(5, resolution="8K"), request(5, resolution="1440p"), request(5, style="noir")]
+    "asked",
+    [request(11, 5), request(5, resolution="8K"), request(5, resolution="1440p"), request(5, style="noir")],
 )
 def test_what_lumas_table_lacks_has_no_price(asked: PriceRequest) -> None:
     with pytest.raises(NoPrice):
@@ -173,7 +186,9 @@ def test_a_resolution_without_a_factor_has_no_price(resolution: str) -> None:
         ("1000_characters", request(0, characters=0), 0),
     ],
 )
-def test_the_rest_costs_the_vendors_price_times_the_markup(unit: str, asked: PriceRequest, total: int) -> None:
+def test_the_rest_costs_the_vendors_price_times_the_markup(
+    unit: str, asked: PriceRequest, total: int
+) -> None:
     assert price(card(vendor_cost=Decimal("0.05"), vendor_unit=unit), asked).total == total
 
 
@@ -183,7 +198,9 @@ def test_a_vendors_cost_without_an_exchange_rate_is_no_price() -> None:
 
 
 def test_a_price_names_its_card_and_its_factors() -> None:
-    answer = price(card(id=42, base_credits=1000, modifiers=ALL, version=3), request(6, 5, resolution="1080p"))
+    answer = price(
+        card(id=42, base_credits=1000, modifiers=ALL, version=3), request(6, 5, resolution="1080p")
+    )
     assert answer.card_id == 42
     assert answer.breakdown() == [
         {"label": "base", "credits": 1000, "factor": "vendor/model v3"},
@@ -231,7 +248,9 @@ def test_a_longer_clip_never_costs_less(by: Card, asked: PriceRequest, more: Dec
 
 @given(cards, requests, st.sampled_from(["start_image", "end_image", "audio", "enhance"]))
 def test_asking_for_more_never_costs_less(by: Card, asked: PriceRequest, what: str) -> None:
-    assert price(by, replace(asked, **{what: True})).total >= price(by, replace(asked, **{what: False})).total
+    facts = {each.name: getattr(asked, each.name) for each in fields(asked)}
+    less, more = (PriceRequest(**{**facts, what: wanted}) for wanted in (False, True))
+    assert price(by, more).total >= price(by, less).total
 
 
 @given(st.fractions(0, 10_000))

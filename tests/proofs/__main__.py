@@ -16,7 +16,9 @@ from tests.scratch import scratch_database
 
 def main() -> int:
     names = sorted(
-        module.name for module in pkgutil.iter_modules(tests.proofs.__path__) if not module.name.startswith("_")
+        module.name
+        for module in pkgutil.iter_modules(tests.proofs.__path__)
+        if not module.name.startswith("_")
     )
     wanted = sys.argv[1:] or names
     if unknown := set(wanted) - set(names):

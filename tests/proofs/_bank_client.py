@@ -80,13 +80,14 @@ class Client:
             ledger.release(hold_id=hold.pk, reason="failed")
             return
         captured = self.random.randint(0, hold.amount)
-        receiver = self.random.choice(self.owners)
+        # Named by the hold, because a client that captures what another just did answers as if it had.
+        key, receiver = f"captured:{hold.pk}", self.owners[hold.pk.int % len(self.owners)]
         # Accounts are locked in the order of their ids.
         if receiver < hold.owner_id:
-            self.add(receiver, captured)
+            self.add(receiver, captured, key)
         ledger.capture(hold_id=hold.pk, amount=captured)
         if receiver >= hold.owner_id:
-            self.add(receiver, captured)
+            self.add(receiver, captured, key)
         if self.random.random() < 0.2:
             # What a second worker would do.
             ledger.capture(hold_id=hold.pk, amount=captured)
@@ -95,7 +96,7 @@ class Client:
         amount = self.random.randint(1, 2_000)
         giver, receiver = self.random.sample(self.owners, 2)
         for owner, change in sorted([(giver, -amount), (receiver, amount)]):
-            self.add(owner, change)
+            self.add(owner, change, f"transfer:{uuid.uuid4()}")
 
     def refund(self) -> None:
         hold = self.some_hold(Hold.State.CAPTURED)
@@ -104,14 +105,14 @@ class Client:
         amount = self.random.randint(1, hold.captured)
         payer = self.random.choice(self.owners)
         if payer < hold.owner_id:
-            self.add(payer, -amount)
+            self.add(payer, -amount, f"paid:{uuid.uuid4()}")
         ledger.refund(hold_id=hold.pk, amount=amount, key=f"refund:{uuid.uuid4()}", note="", operator_id=None)
         if payer >= hold.owner_id:
-            self.add(payer, -amount)
+            self.add(payer, -amount, f"paid:{uuid.uuid4()}")
 
-    def add(self, owner: UUID, amount: int) -> None:
+    def add(self, owner: UUID, amount: int, key: str) -> None:
         if amount:
-            ledger.adjust(owner_id=owner, amount=amount, key=f"move:{uuid.uuid4()}", note="", operator_id=None)
+            ledger.adjust(owner_id=owner, amount=amount, key=key, note="", operator_id=None)
 
     def some_hold(self, state: Hold.State) -> Hold | None:
         found = list(Hold.objects.filter(owner_id=self.random.choice(self.owners), state=state)[:10])

@@ -27,7 +27,12 @@ def charge(owner: uuid.UUID, amount: int) -> str:
     try:
         with transaction.atomic():
             ledger.hold(
-                owner_id=owner, amount=amount, key=f"job:{job}", subject_id=job, rate_card_ids=[], breakdown=[]
+                owner_id=owner,
+                amount=amount,
+                key=f"job:{job}",
+                subject_id=job,
+                rate_card_ids=[],
+                breakdown=[],
             )
     except InsufficientCredits:
         return "refused"

@@ -87,7 +87,10 @@ class Model:
             return self, "HoldNotFound"
         state = "captured" if movement.kind == "capture" else "released"
         if hold.state != "open":
-            return self, hold.answer if (hold.state, hold.captured) == (state, movement.amount) else "HoldClosed"
+            return self, hold.answer if (hold.state, hold.captured) == (
+                state,
+                movement.amount,
+            ) else "HoldClosed"
         if movement.amount > hold.amount:
             return self, "CaptureExceedsHold"
         back = hold.amount - movement.amount

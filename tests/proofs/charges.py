@@ -25,12 +25,15 @@ def run(seed: int, full: bool) -> ProofResult:
         owner = User.objects.create_user(f"charged{seed}@example.com")
         ledger.grant(owner_id=owner.pk, amount=AMOUNT * count // 2, key=f"start:{owner.pk}")
     clients = [
-        spawn("tests.proofs._charges_client", owner.pk, threads, count // processes, AMOUNT, connections=threads)
+        spawn(
+            "tests.proofs._charges_client", owner.pk, threads, count // processes, AMOUNT, connections=threads
+        )
         for _ in range(processes)
     ]
     try:
         for client in clients:
-            assert client.stdout is not None and client.stdout.readline() == "ready\n"
+            assert client.stdout is not None
+            assert client.stdout.readline() == "ready\n"
         started = time.monotonic()
         for client in clients:
             assert client.stdin is not None

@@ -4,16 +4,12 @@ A pair runs on two connections, the second while the first's transaction is open
 after them, must be what the model gives for one order or the other.
 """
 
-import threading
-import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID
 
 import hypothesis
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -30,9 +26,8 @@ from credits.models import Account, Entry, Hold
 from credits.verification import verify
 from tests.proofs import ProofResult
 from tests.proofs._model import Model, Movement, Outcome
+from tests.proofs._pairs import at_once
 from workers.errors import DomainError
-
-SECONDS = 20
 
 keys = st.sampled_from([f"key {n}" for n in range(12)])
 amounts = st.integers(0, 40) | st.sampled_from([0, 1, 100])
@@ -57,6 +52,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.owner = User.objects.create_user(f"{uuid.uuid4()}@example.com").pk
+        with transaction.atomic():
+            ledger.open_account(self.owner)
         self.model = Model()
         self.hold_ids: dict[str, UUID] = {}
         self.counted["accounts"] += 1
@@ -99,7 +96,9 @@ class LedgerMachine(RuleBasedStateMachine):
             ((first_of_other, second_of_other), figures(other), other),
         ]
         fits = [model for expected, left, model in orders if (expected, left) == (answers, account)]
-        assert fits, f"{first} and {second} answered {answers} and left {account}; neither order does: {orders}"
+        assert fits, (
+            f"{first} and {second} answered {answers} and left {account}; neither order does: {orders}"
+        )
         self.model = fits[0]
         self.hold_ids |= self._opened()
 
@@ -122,7 +121,8 @@ class LedgerMachine(RuleBasedStateMachine):
             if hold_id == hold.pk
         }
         assert kept == {
-            key: (hold.state, hold.amount, hold.captured, hold.refunded) for key, hold in self.model.holds.items()
+            key: (hold.state, hold.amount, hold.captured, hold.refunded)
+            for key, hold in self.model.holds.items()
         }
 
     def _account(self) -> tuple[int, int, int, int]:
@@ -184,52 +184,12 @@ def _subject(key: str) -> UUID:
     return uuid.uuid5(uuid.NAMESPACE_OID, key)
 
 
-def at_once(first: Callable[[], Outcome], second: Callable[[], Outcome]) -> tuple[Outcome, Outcome]:
-    """Run `second` on another connection while the transaction of `first` is open; it ends after that's commit.
-
-    Deterministic: `first` commits once `second` has answered or is seen to wait for it.
-    """
-    started = threading.Event()
-    backend: list[int] = []
-
-    def other() -> Outcome:
-        try:
-            with transaction.atomic():
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_backend_pid()")
-                    backend.append(cursor.fetchone()[0])
-                started.set()
-                return second()
-        finally:
-            started.set()
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            mine = first()
-            theirs = pool.submit(other)
-            started.wait(SECONDS)
-            _until_waiting(backend[0], theirs)
-        return mine, theirs.result(SECONDS)
-
-
-def _until_waiting(backend: int, other: Future[Outcome]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not other.done():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT cardinality(pg_blocking_pids(%s))", [backend])
-            if cursor.fetchone()[0]:
-                return
-        assert time.monotonic() < deadline, "the second movement neither answered nor waited"
-        time.sleep(0.001)
-
-
 def run(seed: int, full: bool) -> ProofResult:
     """Run the machine from `seed`: 2,000 accounts of up to 60 steps, or 15 of 20."""
     LedgerMachine.counted = Counter()
     broken: list[str] = []
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             hypothesis.seed(seed)(LedgerMachine),
             settings=settings(
                 max_examples=2_000 if full else 15,

@@ -24,7 +24,12 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"{drift.owner_id}  {_shown(drift.kept):>14}  {_shown(drift.recomputed):>14}  {drift.what}"
                 )
-        for name, count in (("accounts", accounts), ("entries", entries), ("holds", holds), ("drifts", drifts)):
+        for name, count in (
+            ("accounts", accounts),
+            ("entries", entries),
+            ("holds", holds),
+            ("drifts", drifts),
+        ):
             self.stdout.write(f"{name:<10}{count:>12,}")
         if drifts:
             sys.exit(1)

@@ -1,0 +1,145 @@
+"""SIGKILL at every named point of a clip's life, in real processes: nothing is lost, nothing is doubled."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import User
+from accounts.tiers import tiers
+from config.stack.child import die_with_parent
+from credits import verification
+from credits.models import Entry, Hold
+from generations.models import Asset, Attempt, Generation
+from tests.generations.conftest import api_of, post, with_credits
+from tests.providers.sandbox import RunningSandbox
+from tests.scratch import database_url
+from workers.models import Job
+
+PROJECT = Path(__file__).resolve().parents[2]
+STAGES = ("submit", "poll", "deliver")
+OF_A_STAGE = (
+    "before_claim_commit",
+    "claimed",
+    "before_call",
+    "after_call",
+    "before_finish",
+    "before_commit",
+    "after_commit",
+)
+POINTS = (
+    *(f"{stage}.{point}" for stage in STAGES for point in OF_A_STAGE),
+    "deliver.downloaded",
+    "deliver.inspected",
+    "deliver.pictures_stored",
+    "deliver.stored",
+)
+FULL = os.environ.get("PROOF") == "full"
+# From the first healthy worker on.
+WORKING_AGAIN_SECONDS = 100
+
+
+def test_the_points_are_those_in_the_code() -> None:
+    named = set()
+    for path in [*PROJECT.glob("workers/*.py"), *PROJECT.glob("generations/**/*.py")]:
+        for name in re.findall(r'crash\.point\(f?"([^"]+)"\)', path.read_text()):
+            if name.startswith("{stage.name}."):
+                named |= {f"{stage}.{name.removeprefix('{stage.name}.')}" for stage in STAGES}
+            else:
+                named.add(name)
+    assert named == set(POINTS)
+    assert len(POINTS) >= 24
+
+
+@contextmanager
+def runner(crash_point: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "CRASH_POINT": crash_point,
+        "SAFETY_POLL_SECONDS": "1",
+        "LOG_LEVEL": "ERROR",
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.acceptance.runner"],
+        cwd=PROJECT,
+        env=environment,
+        preexec_fn=die_with_parent(),
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.fixture
+def owner(transactional_db: None, empty_redis: object, settings: Settings) -> Iterator[User]:
+    settings.TIERS = {"free": {"creates_per_minute": 10_000, "queued_jobs": 10_000, "running_jobs": 50}}
+    tiers.cache_clear()
+    yield with_credits(1_000_000)
+    tiers.cache_clear()
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(7200)
+def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
+    owner: User, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox = RunningSandbox(settings.SANDBOX_URL, settings.SANDBOX_API_KEY)
+    api = api_of(owner)
+    points = list(POINTS) * (50 if FULL else 1)
+    random.Random(os.environ.get("PROOF_SEED", "1")).shuffle(points)
+    kills = 0
+    for start in range(0, len(points), len(POINTS)):
+        for point in points[start : start + len(POINTS)]:
+            kills += killed_at(point, api)
+        started = time.monotonic()
+        with runner():
+            while Job.objects.filter(ended_at__isnull=True).exists():
+                assert time.monotonic() - started < WORKING_AGAIN_SECONDS, unfinished()
+                time.sleep(0.2)
+    check(sandbox, owner, len(points))
+    with capsys.disabled():
+        print(f"\ncrash points: {len(POINTS)}, kills: {kills}, clips: {len(points)}, lost: 0, doubled: 0")
+    assert kills == len(points)
+
+
+def killed_at(point: str, api: Client) -> int:
+    """A clip, and a worker that dies at the point; 1 if it did."""
+    body = {"model": "sandbox/motion-1", "prompt": "A boat", "duration_seconds": 2, "resolution": "480p"}
+    made = post(api, "generations/", {**body, "controls": {"seconds": 0}})
+    assert made.status_code == 201, made.content
+    with runner(point) as child:
+        return int(child.wait(60) == -signal.SIGKILL)
+
+
+def unfinished() -> list[tuple[object, ...]]:
+    return list(Job.objects.filter(ended_at__isnull=True).values_list("stage", "state", "claims", "due_at"))
+
+
+def check(sandbox: RunningSandbox, owner: User, clips: int) -> None:
+    """One end, one accepted submission, one hold, one closing entry and one asset for each clip."""
+    generations = list(Generation.objects.all())
+    assert len(generations) == clips
+    for generation in generations:
+        attempts = Attempt.objects.filter(generation=generation)
+        assert generation.status == "completed", (generation.error_code, list(attempts.values("state")))
+        assert sum(len(sandbox.audit(attempt.id.hex)) for attempt in attempts) == 1
+        assert [attempt.other_external_ids for attempt in attempts if attempt.other_external_ids] == []
+        assert Hold.objects.filter(subject_id=generation.id).count() == 1
+        assert Entry.objects.filter(subject_id=generation.id, kind__in=["capture", "release"]).count() == 1
+    assert Asset.objects.filter(origin="generation").count() == clips
+    assert not Hold.objects.filter(state="open").exists()
+    assert verification.verify(owner.pk).agrees
