@@ -46,9 +46,9 @@ def empty_redis() -> Iterator["Redis"]:
     client.close()
 
 
-@pytest.fixture
-def bucket() -> Iterator["S3Client"]:
-    """The store, as its owner sees it; emptied after the test."""
+@pytest.fixture(scope="session")
+def store() -> Iterator["S3Client"]:
+    """The store, as its owner sees it."""
     client = boto3.client(
         "s3",
         endpoint_url=settings.S3_ENDPOINT_URL,
@@ -58,10 +58,28 @@ def bucket() -> Iterator["S3Client"]:
         config=Config(s3={"addressing_style": "path"}),
     )
     yield client
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=settings.S3_BUCKET):
-        for found in page.get("Contents", []):
-            client.delete_object(Bucket=settings.S3_BUCKET, Key=found["Key"])
     client.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_by_an_earlier_run(store: "S3Client") -> None:
+    """The servers keep their data between runs; a run that was killed cleaned nothing up."""
+    _empty(store)
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.flushdb()
+
+
+@pytest.fixture
+def bucket(store: "S3Client") -> Iterator["S3Client"]:
+    """The store, emptied after the test."""
+    yield store
+    _empty(store)
+
+
+def _empty(store: "S3Client") -> None:
+    for page in store.get_paginator("list_objects_v2").paginate(Bucket=settings.S3_BUCKET):
+        for found in page.get("Contents", []):
+            store.delete_object(Bucket=settings.S3_BUCKET, Key=found["Key"])
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ def add_sign_in(result: dict[str, Any], generator: object, request: object, publ
     paths, components = _sign_in()
     result["paths"] = dict(sorted({**result["paths"], **paths}.items()))
     for section, members in components.items():
-        result.setdefault("components", {}).setdefault(section, {}).update(members)
+        # Sorted, so that the same code is the same document.
+        result.setdefault("components", {}).setdefault(section, {}).update(sorted(members.items()))
     return result
 
 

@@ -15,6 +15,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
 from credits import ledger  # noqa: E402  after the set-up
@@ -55,6 +56,8 @@ def charges(owner: uuid.UUID, threads: int, count: int, amount: int) -> Counter[
 
 def main() -> None:
     owner, (threads, count, amount) = uuid.UUID(sys.argv[1]), map(int, sys.argv[2:5])
+    # As in production: Django's log of every query is a developer's.
+    settings.DEBUG = False
     print("ready", flush=True)
     sys.stdin.readline()
     outcomes = charges(owner, threads, count, amount)
