@@ -3,6 +3,7 @@
 allauth ships the description of its own views; those that we expose are taken from it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -29,6 +30,8 @@ _PATHS = {
     "/_allauth/app/v1/account/password/change": "password/change",
 }
 _COMPONENT = "#/components/"
+_EXAMPLE_ID = "7d3c2a1e-0000-4000-8000-000000000001"
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # Before allauth's names of components, so that they can't be ours.
 _OWN = "Auth"
 
@@ -89,7 +92,7 @@ def _sign_in() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         wanted.update(_references(components[section][name]))
     own = {
         section: {_OWN + name: _renamed(member) for name, member in members.items()}
-        for section, members in components.items()
+        for section, members in sorted(components.items())
     }
     return _renamed(paths), own
 
@@ -120,7 +123,8 @@ def _renamed(part: Any) -> Any:
     if isinstance(part, list):
         return [_renamed(member) for member in part]
     if not isinstance(part, dict):
-        return part
+        # Examples of ids are made up anew at each start: one serves them all.
+        return _EXAMPLE_ID if re.fullmatch(_UUID, str(part)) else part
     renamed = {key: _renamed(member) for key, member in part.items()}
     reference = renamed.get("$ref")
     if isinstance(reference, str):
