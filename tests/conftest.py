@@ -70,10 +70,10 @@ def nothing_left_by_an_earlier_run(store: "S3Client") -> None:
 
 
 @pytest.fixture
-def bucket(store: "S3Client") -> Iterator["S3Client"]:
-    """The store, emptied after the test."""
-    yield store
+def bucket(store: "S3Client") -> "S3Client":
+    """The store with nothing in it: what a process of an earlier test left behind is not this test's."""
     _empty(store)
+    return store
 
 
 def _empty(store: "S3Client") -> None:

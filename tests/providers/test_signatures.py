@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 from providers.errors import BadSignature
 from providers.signatures import sign, verify
 
-from .forgeries import Forgery, signed, standard_webhook_forgeries
+from .forgeries import signed, standard_webhook_forgeries
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 OLD_SECRET = "whsec_" + base64.b64encode(b"an older secret, on its way out").decode()
@@ -57,11 +57,11 @@ def test_four_minutes_either_way_are_tolerated(minutes: int) -> None:
     assert verify("vendor", [SECRET], signed(SECRET, BODY, late=timedelta(minutes=minutes)), BODY)
 
 
-FORGERIES = list(standard_webhook_forgeries(SECRET, BODY))
+@pytest.mark.parametrize("name", [forgery.name for forgery in standard_webhook_forgeries(SECRET, BODY)])
+def test_a_forgery_is_refused(name: str) -> None:
+    # Made now: one from ten minutes ahead, made when the suite was collected, comes of age while it runs.
+    forgery = next(made for made in standard_webhook_forgeries(SECRET, BODY) if made.name == name)
 
-
-@pytest.mark.parametrize("forgery", FORGERIES, ids=[forgery.name for forgery in FORGERIES])
-def test_a_forgery_is_refused(forgery: Forgery) -> None:
     with pytest.raises(BadSignature) as refusal:
         verify("vendor", [SECRET, OLD_SECRET], forgery.headers, forgery.body)
     assert SECRET not in str(refusal.value)
