@@ -69,6 +69,10 @@ _TYPES: Mapping[str, type] = {
     if field.name != "name"
 }
 
+# What their columns hold.
+_LARGEST = 2**63 - 1
+_MOST = {"running_jobs": 2**15 - 1, "queued_jobs": 2**31 - 1}
+
 
 def read_tiers(changes: object) -> dict[str, Tier]:
     """The defaults with `changes` over them: {tier: {limit: value}}; a new tier names every limit.
@@ -94,9 +98,13 @@ def _checked(name: str, limits: Mapping[str, Any]) -> Mapping[str, Any]:
         if wanted is None:
             raise ImproperlyConfigured(f"TIERS: {name!r} has no limit {limit!r}")
         # bool is an int to Python, not to an operator.
-        if type(value) is not wanted or value == "" or (isinstance(value, int) and value < 0):
+        if type(value) is not wanted or not _possible(limit, value):
             raise ImproperlyConfigured(f"TIERS: {name!r}: {limit} can't be {value!r}")
     return limits
+
+
+def _possible(limit: str, value: Any) -> bool:
+    return bool(value) if isinstance(value, str) else bool(0 <= value <= _MOST.get(limit, _LARGEST))
 
 
 @cache

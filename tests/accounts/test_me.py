@@ -141,6 +141,7 @@ class TestTiers:
             {"free": {"running_jobs": "3"}},
             {"free": {"running_jobs": True}},
             {"free": {"running_jobs": -1}},
+            {"free": {"running_jobs": 40_000}},
             {"free": {"running_jobs": 2.5}},
             {"free": {"max_resolution": ""}},
             {"free": {"name": "other"}},
