@@ -36,10 +36,10 @@ check: $(VENV)/development ## Lint, types, import contracts, migrations, OpenAPI
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet . || true; exit 1; }
 	@$(READING) $(BIN)/mypy $(PACKAGES)
-	@$(READING) $(BIN)/lint-imports
+	@$(READING) $(BIN)/lint-imports --no-logo
 	@$(TEST_STACK) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(READING) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .stack/openapi.yaml
-	@diff -u docs/openapi.yaml .stack/openapi.yaml || { echo "docs/openapi.yaml is not what the code says: make schema"; exit 1; }
+	@diff -u docs/openapi.yaml .stack/openapi.yaml > .stack/openapi.diff || { head -n 40 .stack/openapi.diff; echo "docs/openapi.yaml is not what the code says: make schema"; exit 1; }
 	@$(READING) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@.ci/audit
 	@echo "make check: all good"

@@ -55,7 +55,7 @@ class Model:
             return self, "HoldNotFound"
         if movement.key in self.done:
             first, answer = self.done[movement.key]
-            return self, answer if first == movement else "KeyReused"
+            return self, answer if _written(first) == _written(movement) else "KeyReused"
         if movement.kind == "hold":
             return self._hold(movement)
         if movement.kind == "refund":
@@ -121,3 +121,10 @@ class Model:
 
     def _keep(self, movement: Movement, answer: Outcome) -> tuple["Model", Outcome]:
         return replace(self, done={**self.done, movement.key: (movement, answer)}), answer
+
+
+def _written(movement: Movement) -> Movement:
+    """What the ledger keeps of a movement: a chargeback is an adjustment that may leave a debt."""
+    if movement.kind != "charge_back":
+        return movement
+    return replace(movement, kind="adjust", amount=-movement.amount)
