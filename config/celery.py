@@ -61,15 +61,14 @@ CELERY: dict[str, Any] = {
     # to give back (no task has an ETA), so it leaves at once.
     "worker_soft_shutdown_timeout": 20,
     "worker_enable_soft_shutdown_on_idle": False,
-    # For prefork: Python keeps its high-water mark of memory (the second is in kB). A wake-up is a task too, and
-    # there is one a second.
+    # For prefork: Python keeps its high-water mark of memory (the second is in kB). A wake-up is a task too.
     "worker_max_tasks_per_child": 1000,
     "worker_max_memory_per_child": 400_000,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
     "beat_schedule": BEAT_SCHEDULE,
     "beat_scheduler": "config.beat:HeartbeatScheduler",
-    # The longest that beat sleeps; its entries are due every second.
+    # The longest that beat sleeps; its entry is due every second.
     "beat_max_loop_interval": 1,
     "timezone": "UTC",
 }

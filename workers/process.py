@@ -1,26 +1,45 @@
-"""The engine of this worker process: made when the process starts, stopped before it ends."""
+"""The engine of this worker process and its clock: made when the process starts, stopped before it ends."""
 
+import logging
 import threading
 from typing import Any
 
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_shutdown
 from django.conf import settings
+from django.db import DatabaseError
 
 from workers.engine import Engine
 
+logger = logging.getLogger(__name__)
+
 STOP_SECONDS = 25.0
+CLOCK_SECONDS = 1.0
 
 _engines: dict[str, Engine] = {}
 _lock = threading.Lock()
+_stopping = threading.Event()
 
 
 def engine(queue: str) -> Engine:
     """This process's engine for `queue`, started on first use."""
     with _lock:
         if queue not in _engines:
-            _engines[queue] = Engine(queue, settings.WORKER_THREADS[queue])
-            _engines[queue].start()
+            _stopping.clear()
+            started = _engines[queue] = Engine(queue, settings.WORKER_THREADS[queue])
+            started.start()
+            threading.Thread(target=_look, args=(started,), name=f"{queue}-clock", daemon=True).start()
         return _engines[queue]
+
+
+def _look(engine: Engine) -> None:
+    """Look for due jobs every second: a message through Redis makes it sooner, its loss costs that second."""
+    while not _stopping.wait(CLOCK_SECONDS):
+        try:
+            engine.run_due()
+        except DatabaseError as error:
+            logger.warning("due jobs of %s wait for the database: %s", engine.queue, error)
+        except Exception:
+            logger.exception("due jobs of %s could not be run", engine.queue)
 
 
 def start(**_: Any) -> None:
@@ -30,6 +49,7 @@ def start(**_: Any) -> None:
 
 
 def stop(**_: Any) -> None:
+    _stopping.set()
     with _lock:
         for running in _engines.values():
             running.stop(STOP_SECONDS)
