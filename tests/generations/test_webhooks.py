@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -96,11 +97,40 @@ def test_a_delivery_about_another_job_is_nobodys(attempt: Attempt) -> None:
 def test_the_same_delivery_again_and_again_is_stored_and_acted_on_once(attempt: Attempt) -> None:
     body = body_of(attempt)
     headers = honest(body)
-    codes = together(8, lambda _: [send(path_of(attempt), body, headers) for _ in range(25)])
+    codes = together(8, lambda _: [send(path_of(attempt), body, headers) for _ in range(125)])
     assert {code for part in codes for code in part} == {200}
     delivery = WebhookDelivery.objects.get()
-    assert (delivery.times, delivery.effect) == (200, "hinted")
+    assert (delivery.times, delivery.effect) == (1000, "hinted")
     assert "http" not in delivery.body
+
+
+def test_64_deliveries_at_once_complete_the_clip_once(attempt: Attempt, api: Client, worker: Worker) -> None:
+    bodies = [body_of(attempt, status=status) for status in ("queued", "processing", "done", "failed")]
+    sent = [(bodies[n % 4], honest(bodies[n % 4], f"msg_{n % 16}")) for n in range(64)]
+
+    codes = together(64, lambda n: send(path_of(attempt), *sent[n]))
+
+    assert set(codes) == {200}
+    assert WebhookDelivery.objects.count() == 16
+    assert followed(api, worker, str(attempt.generation_id))["status"] == "completed"
+    assert Asset.objects.filter(origin="generation").count() == 1
+    assert Entry.objects.filter(kind__in=["capture", "release"]).count() == 1
+
+
+def test_deliveries_in_every_order_end_the_same_way(attempt: Attempt, api: Client, worker: Worker) -> None:
+    """Whatever a delivery says and whenever it comes: it only has the vendor asked."""
+    statuses = ("queued", "processing", "done", "failed")
+    for number, order in enumerate(permutations(statuses)):
+        for status in order:
+            body = body_of(attempt, status=status)
+            assert send(path_of(attempt), body, honest(body, f"msg_{number}_{status}")) == 200
+        worker.engine.run_due()
+        assert Generation.objects.get().status != "failed"
+
+    assert followed(api, worker, str(attempt.generation_id))["status"] == "completed"
+    assert WebhookDelivery.objects.count() == 24 * 4
+    assert Asset.objects.filter(origin="generation").count() == 1
+    assert Entry.objects.filter(kind__in=["capture", "release"]).count() == 1
 
 
 def test_a_hint_only_has_the_truth_fetched(attempt: Attempt, api: Client, worker: Worker) -> None:
