@@ -31,6 +31,8 @@ class Runner:
         process = subprocess.Popen(
             [sys.executable, "-m", "config.stack", "run", "--", *command],
             cwd=PROJECT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # As from a terminal: a shell has what it starts in the background ignore Ctrl-C, with all its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         self.started.append(process)
         return process
