@@ -1,0 +1,330 @@
+"""Every route of the API, as its own description lists them: asked by a stranger, by nobody, by a key that only reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+from PIL import Image
+from redis import Redis
+from rest_framework.test import APIClient
+
+from accounts.credentials import EVERY_SCOPE, Credential
+from accounts.models import ApiKey, User
+from credits import ledger
+from generations import storage
+from generations.models import Asset, Generation, Project, Quote
+from tests.factories import UserFactory, api_key
+from tests.generations.storage.files import Stored, make_asset
+from workers import clock
+from workers.models import Job
+
+CLIP = {"model": "sandbox/motion-1", "prompt": "A boat"}
+# What these routes need to be told before they do anything.
+BODIES: dict[str, dict[str, Any]] = {
+    "assets_crop": {"x": 0, "y": 0, "width": 32, "height": 32},
+    "estimates_create": CLIP,
+    "generations_create": CLIP,
+    "projects_create": {"title": "Boats"},
+    "projects_update": {"title": "Boats"},
+    "me_api_keys_create": {"name": "Mine"},
+    "uploads_create": {"name": "boat.png", "media_type": "image/png", "bytes": 1000},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one address, as the API describes it."""
+
+    name: str
+    method: str
+    path: str
+    described: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def parameters(self) -> list[str]:
+        return [one["name"] for one in self.described.get("parameters", []) if one["in"] == "path"]
+
+
+@cache
+def description() -> dict[str, Any]:
+    schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    return schema
+
+
+def routes() -> list[Route]:
+    """All that are ours; those under auth/ are allauth's, and about nobody but who signs in."""
+    return [
+        Route(described["operationId"], method, path, described)
+        for path, methods in description()["paths"].items()
+        for method, described in methods.items()
+        if not path.startswith("/api/v1/auth/")
+    ]
+
+
+def ids_in_body(route: Route) -> Iterator[str]:
+    """The fields of the route's JSON body that take an id."""
+    content = route.described.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is None:
+        return
+    component = content["schema"]["$ref"].rsplit("/", 1)[1]
+    for field, kind in description()["components"]["schemas"][component]["properties"].items():
+        if kind.get("format") == "uuid" and not kind.get("readOnly"):
+            yield field
+
+
+ROUTES = routes()
+BY_ID = [route for route in ROUTES if route.parameters]
+LISTS = [route for route in ROUTES if route.method == "get" and not route.parameters]
+CHANGING = [route for route in ROUTES if route.method != "get"]
+IDS_IN_BODIES = [(route, field) for route in ROUTES for field in ids_in_body(route)]
+
+
+@pytest.fixture
+def owner(db: None, empty_redis: Redis) -> User:
+    return rich()
+
+
+@pytest.fixture
+def stranger(owner: User) -> User:
+    return rich()
+
+
+def rich() -> User:
+    user = UserFactory.create()
+    with transaction.atomic():
+        ledger.grant(owner_id=user.pk, amount=10_000, key=f"test:{user.pk}")
+    return user
+
+
+def signed_in(user: User) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(user, Credential(kind="session", scopes=EVERY_SCOPE))  # type: ignore[arg-type]
+    return client
+
+
+def ask(client: APIClient, route: Route, path: str, **more: Any) -> Any:
+    body = {**BODIES.get(route.name, {}), **more}
+    return getattr(client, route.method)(path, body if route.method != "get" else None, format="json")
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """One of everything that a route can name, such that its owner's request for it does something."""
+
+    owner: User
+    image: Asset
+    sound: Asset
+    upload: Asset
+    video: Asset
+    project: UUID
+    quote: UUID
+    waiting: UUID
+    completed: UUID
+    failed: UUID
+    key: ApiKey
+
+    def path(self, route: Route) -> str:
+        path = route.path
+        for name in route.parameters:
+            path = path.replace(f"{{{name}}}", str(self._named(name, route)))
+        assert "{" not in path
+        return path
+
+    def _named(self, parameter: str, route: Route) -> UUID:
+        special = {
+            "uploads_finish": self.upload.id,
+            "assets_crop": self.image.id,
+            "assets_delete": self.sound.id,
+            "generations_cancel": self.waiting,
+            "generations_retry": self.failed,
+        }
+        usual = {
+            "asset_id": self.image.id,
+            "generation_id": self.completed,
+            "project_id": self.project,
+            "key_id": self.key.id,
+        }
+        return special.get(route.name, usual[parameter])
+
+    def value(self, field: str) -> str:
+        """What a body's field names."""
+        return str(
+            {
+                "project": self.project,
+                "quote_id": self.quote,
+                "start_image": self.image.id,
+                "end_image": self.image.id,
+                "source_video": self.video.id,
+                "sample": self.video.id,
+                "character": self.image.id,
+                "audio": self.sound.id,
+            }[field]
+        )
+
+
+@pytest.fixture
+def belongings(owner: User, stored: Stored, tmp_path: Path) -> Belongings:
+    api = signed_in(owner)
+    picture = tmp_path / "boat.png"
+    Image.new("RGB", (64, 64), "blue").save(picture)
+    content = picture.read_bytes()
+
+    def file(kind: str, media_type: str, **fields: Any) -> Asset:
+        made = make_asset(
+            owner,
+            kind=kind,
+            origin="upload",
+            media_type=media_type,
+            width=64,
+            height=64,
+            bytes=len(content),
+            **fields,
+        )
+        stored.put(made.key, content)
+        return made
+
+    def clip(**ended: Any) -> UUID:
+        body = {**CLIP, "project": project} if ended else CLIP  # a project with running work can't be deleted
+        made = UUID(api.post("/api/v1/generations/", body, format="json").json()["id"])
+        if ended:
+            now = clock.now()
+            Generation.objects.filter(id=made).update(ended_at=now, **ended)
+            Job.objects.filter(subject_id=made).update(state=ended["status"], ended_at=now, waits=False)
+        return made
+
+    project = api.post("/api/v1/projects/", {"title": "Boats"}, format="json").json()["id"]
+    quote = api.post("/api/v1/estimates/", CLIP, format="json").json()["quote_id"]
+    return Belongings(
+        owner=owner,
+        image=file("image", "image/png"),
+        sound=file("audio", "audio/mpeg"),
+        video=file("video", "video/mp4"),
+        upload=file("image", "image/png", state="uploading", key=storage.incoming_key(uuid4())),
+        project=UUID(project),
+        quote=UUID(quote),
+        waiting=clip(),
+        completed=clip(status="completed", output=make_asset(owner)),
+        failed=clip(status="failed"),
+        key=api_key(owner).key,
+    )
+
+
+@pytest.fixture
+def stored(bucket: Any) -> Stored:
+    return Stored(bucket, settings.S3_BUCKET)
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """Every row that a request could change."""
+    return {
+        model._meta.label: list(model._default_manager.order_by("pk").values())
+        for app in ("accounts", "credits", "generations", "workers")
+        for model in apps.get_app_config(app).get_models()
+    }
+
+
+def test_every_address_of_the_api_is_described() -> None:
+    """Or this sweep would pass by what nobody wrote down."""
+
+    def addresses(resolver: URLResolver, prefix: str) -> Iterator[str]:
+        for one in resolver.url_patterns:
+            path = prefix + str(one.pattern)
+            if isinstance(one, URLResolver):
+                yield from addresses(one, path)
+            elif isinstance(one, URLPattern):
+                yield "/" + path.replace("<uuid:", "{").replace(">", "}")
+
+    served = {path for path in addresses(get_resolver(), "") if path.startswith("/api/v1/")}
+    assert served == set(description()["paths"])
+
+
+@pytest.mark.parametrize("route", BY_ID, ids=str)
+def test_a_stranger_finds_nothing_and_changes_nothing(
+    route: Route, belongings: Belongings, stranger: User, stored: Stored
+) -> None:
+    before, kept = everything(), stored.keys()
+
+    answer = ask(signed_in(stranger), route, belongings.path(route))
+
+    assert answer.status_code == 404, answer.content
+    assert answer.json()["error"]["code"] in ("not_found", "asset_not_found")
+    assert everything() == before
+    assert stored.keys() == kept
+
+
+@pytest.mark.parametrize("route", BY_ID, ids=str)
+def test_what_a_stranger_does_not_find_its_owner_does(route: Route, belongings: Belongings) -> None:
+    """So a 404 above is the stranger's, and not a wrong id's."""
+    answer = ask(signed_in(belongings.owner), route, belongings.path(route))
+
+    assert answer.status_code in (200, 201, 204, 302), answer.content
+
+
+@pytest.mark.parametrize(("route", "field"), IDS_IN_BODIES, ids=str)
+def test_a_strangers_thing_can_not_be_named_in_a_body(
+    route: Route, field: str, belongings: Belongings, stranger: User
+) -> None:
+    theirs = Project.objects.create(owner=stranger, title="Theirs")
+    path = route.path.replace("{project_id}", str(theirs.id))
+    before = everything()
+
+    answer = ask(signed_in(stranger), route, path, **{field: belongings.value(field)})
+
+    refused = (answer.status_code, answer.json()["error"]["details"]["field"])
+    # No model of the sandbox is made from a video: that is said first, whoever's video it is.
+    assert refused == ((422, "mode") if field == "source_video" else (404, field)), answer.content
+    assert everything() == before
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_nobody_is_told_anything(route: Route, belongings: Belongings) -> None:
+    before = everything()
+
+    answer = ask(APIClient(), route, belongings.path(route))
+
+    assert answer.status_code == 401, answer.content
+    assert set(answer.json()) == {"error"}
+    assert everything() == before
+
+
+@pytest.mark.parametrize("route", CHANGING, ids=str)
+def test_a_key_that_may_only_read_changes_nothing(route: Route, belongings: Belongings) -> None:
+    reader = APIClient()
+    reader.credentials(HTTP_AUTHORIZATION=f"Api-Key {api_key(belongings.owner, 'read').secret}")
+    before = everything()
+    del before["accounts.ApiKey"]  # it says when it was used
+
+    answer = ask(reader, route, belongings.path(route))
+
+    assert answer.status_code == 403, answer.content
+    after = everything()
+    del after["accounts.ApiKey"]
+    assert after == before
+
+
+@pytest.mark.parametrize("route", LISTS, ids=str)
+def test_a_list_shows_a_stranger_nothing_of_it(route: Route, belongings: Belongings, stranger: User) -> None:
+    answer = signed_in(stranger).get(route.path, {"project": str(belongings.project)})
+
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    for mine in (
+        *Generation.objects.all(),
+        *Asset.objects.all(),
+        *Project.objects.all(),
+        *Quote.objects.all(),
+    ):
+        assert str(mine.pk) not in text
+    assert str(belongings.owner.pk) not in text
