@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin
 
 from accounts.models import ApiKey, Event, User
 from accounts.suspension import lift, suspend
+from workers.read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(User)
@@ -56,21 +57,8 @@ class UserAdmin(ModelAdmin):
         messages.success(request, "They can spend again.")
 
 
-class _Record(ModelAdmin):
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(ApiKey)
-class ApiKeyAdmin(_Record):
+class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ("prefix", "name", "owner", "scopes", "last_used_at", "revoked_at")
     list_select_related = ("owner",)
     search_fields = ("prefix__exact", "owner__email")
@@ -78,7 +66,7 @@ class ApiKeyAdmin(_Record):
 
 
 @admin.register(Event)
-class EventAdmin(_Record):
+class EventAdmin(ReadOnlyAdmin):
     list_display = ("owner_id", "number", "kind", "subject_id", "created_at")
     search_fields = ("subject_id__exact", "owner__id__exact")
     ordering = ("-id",)

@@ -52,6 +52,8 @@ STATUS: dict[type[DomainError], int] = {
     generations.QueueFull: 503,
     generations.Moderated: 422,
     generations.AlreadyEnded: 409,
+    generations.WorkerBusy: 409,
+    generations.NotSubmitted: 409,
     generations.NotRetryable: 409,
     generations.RetriedAlready: 409,
     generations.StillRunning: 409,

@@ -95,7 +95,8 @@ ASGI_APPLICATION = "config.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        # Before the apps': the admin's first page is ours.
+        "DIRS": [BASE_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -106,6 +107,14 @@ TEMPLATES = [
         },
     },
 ]
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Video backend",
+    "SITE_HEADER": "Video backend",
+    "SITE_SYMBOL": "movie",
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "config.dashboard.context",
+}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -1,46 +1,30 @@
 """What operators see of money. The ledger is never edited: a grant or an adjustment is a new entry."""
 
-import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.db import transaction
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import URLPattern, path, reverse
-from unfold.admin import ModelAdmin
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
-from credits import ledger
+from credits import ledger, rate_cards
 from credits.models import Account, Entry, Hold, RateCard
-from workers.errors import DomainError
+from credits.rate_card_form import publish_rate_card
+from workers.operator_form import OperatorForm, Words, operate
+from workers.read_only_admin import ReadOnlyAdmin
 
 
-class Record(ModelAdmin):
-    """Looked at, never edited by hand."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class MovementForm(forms.Form):
-    """Credits to add, or to take where negative. The key is made with the form: sent twice, it counts once."""
+class MovementForm(OperatorForm):
+    """Credits to add, or to take where negative."""
 
     email = forms.EmailField(widget=UnfoldAdminTextInputWidget)
     amount = forms.IntegerField(widget=UnfoldAdminIntegerFieldWidget)
-    note = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget)
-    key = forms.CharField(widget=forms.HiddenInput)
+    field_order = ("email", "amount", "note")
 
     def clean_email(self) -> User:
         user = User.objects.filter(email=self.cleaned_data["email"].lower()).first()
@@ -55,47 +39,59 @@ class MovementForm(forms.Form):
         return amount
 
 
+class RefundForm(OperatorForm):
+    """Credits to give back of what was captured."""
+
+    amount = forms.IntegerField(min_value=1, widget=UnfoldAdminIntegerFieldWidget)
+    field_order = ("amount", "note")
+
+
+def may_move_credits(request: HttpRequest) -> bool:
+    """Whether this operator writes entries of the ledger."""
+    return request.user.has_perm("credits.change_account")
+
+
 @admin.register(Account)
-class AccountAdmin(Record):
+class AccountAdmin(ReadOnlyAdmin):
     list_display = ("owner", "balance", "held", "receivable", "spent", "moved_at")
     search_fields = ("owner__email", "owner__id__exact")
     list_select_related = ("owner",)
     ordering = ("-moved_at",)
-    change_list_template = "credits/accounts.html"
+    actions_list = ("adjust",)
 
-    def get_urls(self) -> list[URLPattern]:
-        adjust = path("adjust/", self.admin_site.admin_view(self.adjust), name="credits_account_adjust")
-        return [adjust, *super().get_urls()]
+    def has_move_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return may_move_credits(request)
 
+    @action(description="Grant or adjust", url_path="adjust", permissions=["move"])
     def adjust(self, request: HttpRequest) -> HttpResponse:
         """Grant or adjust, naming the operator."""
-        if not request.user.has_perm("credits.change_account"):
-            return HttpResponse(status=403)
-        form = MovementForm(request.POST or None, initial={"key": f"operator:{uuid.uuid4()}"})
-        if request.method == "POST" and form.is_valid():
-            data = form.cleaned_data
-            try:
-                with transaction.atomic():
-                    entry = ledger.adjust(
-                        owner_id=data["email"].pk,
-                        amount=data["amount"],
-                        key=data["key"],
-                        note=data["note"],
-                        operator_id=request.user.pk,
-                    )
-            except DomainError as error:
-                form.add_error("amount", str(error))
-            else:
-                messages.success(
-                    request, f"{entry.amount:+,} credits; the balance is {entry.balance_after:,}."
-                )
-                return redirect(reverse("admin:credits_account_changelist"))
-        context = {**self.admin_site.each_context(request), "form": form, "title": "Grant or adjust credits"}
-        return render(request, "credits/adjust.html", context)
+
+        def act(data: Mapping[str, Any]) -> str:
+            entry = ledger.adjust(
+                owner_id=data["email"].pk,
+                amount=data["amount"],
+                key=data["key"],
+                note=data["note"],
+                operator_id=request.user.pk,
+            )
+            return f"{entry.amount:+,} credits; the balance is {entry.balance_after:,}."
+
+        return operate(
+            request,
+            self.admin_site,
+            MovementForm,
+            act,
+            Words(
+                title="Grant or adjust credits",
+                explanation="Writes one entry of the ledger with your name. A negative amount takes credits.",
+                button="Write the entry",
+            ),
+            back=reverse("admin:credits_account_changelist"),
+        )
 
 
 @admin.register(Entry)
-class EntryAdmin(Record):
+class EntryAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "owner",
@@ -114,39 +110,52 @@ class EntryAdmin(Record):
 
 
 @admin.register(Hold)
-class HoldAdmin(Record):
+class HoldAdmin(ReadOnlyAdmin):
     list_display = ("id", "owner", "state", "amount", "captured", "refunded", "created_at", "closed_at")
     list_filter = ("state",)
     search_fields = ("id__exact", "subject_id__exact", "owner__email")
     list_select_related = ("owner",)
     ordering = ("-created_at",)
-    actions = ("refund",)
+    actions_detail = ("refund",)
 
-    @admin.action(description="Refund what was captured", permissions=["view"])
-    def refund(self, request: HttpRequest, queryset: Any) -> None:
-        """The whole of what is left; again it is refused, so nothing is paid twice."""
-        if not request.user.has_perm("credits.change_account"):
-            messages.error(request, "Only who may change accounts refunds.")
-            return
-        for hold in queryset[:200]:
-            try:
-                with transaction.atomic():
-                    ledger.refund(
-                        hold_id=hold.pk,
-                        amount=max(1, hold.captured - hold.refunded),
-                        key=f"refund:{hold.pk}:{hold.refunded}",
-                        note=f"refunded by {request.user}",
-                        operator_id=request.user.pk,
-                    )
-            except DomainError as error:
-                messages.error(request, f"{hold.pk}: {error}")
-            else:
-                messages.success(request, f"{hold.pk}: refunded.")
+    def has_move_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return may_move_credits(request)
+
+    @action(description="Refund", url_path="refund", permissions=["move"])
+    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Give back part or all of what was captured, naming the operator."""
+        hold = get_object_or_404(Hold, pk=object_id)
+
+        def act(data: Mapping[str, Any]) -> str:
+            entry = ledger.refund(
+                hold_id=hold.pk,
+                amount=data["amount"],
+                key=data["key"],
+                note=data["note"],
+                operator_id=request.user.pk,
+            )
+            return f"{entry.amount:+,} credits; the balance is {entry.balance_after:,}."
+
+        left = hold.captured - hold.refunded
+        return operate(
+            request,
+            self.admin_site,
+            RefundForm,
+            act,
+            Words(
+                title="Refund",
+                explanation=f"{hold.captured:,} credits were captured of {hold.owner}, {hold.refunded:,} given back"
+                f" so far: at most {left:,} more. It writes one entry of the ledger with your name.",
+                button="Give the credits back",
+            ),
+            back=reverse("admin:credits_hold_change", args=[hold.pk]),
+            initial={"amount": left or None},
+        )
 
 
 @admin.register(RateCard)
-class RateCardAdmin(Record):
-    """Versions of prices. A new one is published with `manage.py` or `rate_cards.publish`."""
+class RateCardAdmin(ReadOnlyAdmin):
+    """Versions of prices: the newest of a subject is in force, none is ever changed."""
 
     list_display = (
         "subject",
@@ -155,7 +164,22 @@ class RateCardAdmin(Record):
         "vendor_cost",
         "vendor_unit",
         "markup",
+        "loss",
         "valid_from",
     )
     search_fields = ("subject",)
     ordering = ("subject", "-version")
+    actions_detail = ("publish",)
+
+    def has_publish_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        return request.user.has_perm("credits.add_ratecard")
+
+    @admin.display(description="Below the vendor's cost")
+    def loss(self, row: RateCard) -> str:
+        found = rate_cards.loss_on(rate_cards.card_of(row))
+        return "" if found is None else f"{found.price.amount} < {found.cost.amount} {found.cost.currency}"
+
+    @action(description="Publish a new version", url_path="publish", permissions=["publish"])
+    def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The card's next version: shown beside the one in force before it is written."""
+        return publish_rate_card(request, self.admin_site, get_object_or_404(RateCard, pk=object_id))

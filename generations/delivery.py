@@ -1,6 +1,6 @@
 """Bringing a finished video home: fetched, probed, hashed, pictured, stored. No database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -25,6 +25,8 @@ class Parcel:
     asset_id: UUID
     owner_id: UUID
     fence: int
+    # Where an operator says it is; None: the vendor is asked.
+    given_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +55,16 @@ class DeliveryFailed(Exception):
 
 def deliver(parcel: Parcel) -> Delivered:
     """Fetch the render's output by our own key and store it. Raises DeliveryFailed or ProviderError."""
+    output = _output_of(parcel) if parcel.given_url is None else OutputSource(url=parcel.given_url)
+    with scratch_folder("delivery") as folder:
+        return _bring_home(parcel, output, folder)
+
+
+def _output_of(parcel: Parcel) -> OutputSource:
     update = registry.provider(parcel.provider).fetch(parcel.external_id)
     if update.state != RenderState.SUCCEEDED or update.output is None:
         raise DeliveryFailed("output_unavailable", "The provider no longer has the video.")
-    with scratch_folder("delivery") as folder:
-        return _bring_home(parcel, update.output, folder)
+    return update.output
 
 
 def _bring_home(parcel: Parcel, output: OutputSource, folder: Path) -> Delivered:

@@ -102,6 +102,19 @@ class AlreadyEnded(DomainError):
     code = "already_ended"
 
 
+class WorkerBusy(DomainError):
+    """A worker is at it right now. Try again in a moment."""
+
+    code = "worker_busy"
+    retryable = True
+
+
+class NotSubmitted(DomainError):
+    """It was never submitted, so it has no result."""
+
+    code = "not_submitted"
+
+
 class NotRetryable(DomainError):
     """Only a failed or cancelled generation can be tried again; this one is {status}."""
 

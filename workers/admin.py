@@ -9,23 +9,11 @@ from unfold.admin import ModelAdmin
 
 from workers import gates
 from workers.models import Gate, Heartbeat, Job
-
-
-class _Record(ModelAdmin):
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from workers.read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(Job)
-class JobAdmin(_Record):
+class JobAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "kind",
@@ -38,7 +26,7 @@ class JobAdmin(_Record):
         "waits",
         "error_code",
     )
-    list_filter = ("kind", "state", "stage", "waits")
+    list_filter = ("state", "waits", ("ended_at", admin.EmptyFieldListFilter))
     search_fields = ("id__exact", "subject_id__exact")
     ordering = ("-created_at",)
 
@@ -81,6 +69,6 @@ class GateAdmin(ModelAdmin):
 
 
 @admin.register(Heartbeat)
-class HeartbeatAdmin(_Record):
+class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("process", "queue", "at")
     ordering = ("-at",)

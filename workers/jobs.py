@@ -293,6 +293,18 @@ def end(standing: Standing, state: JobState, error_code: str = "") -> None:
         )
 
 
+def move(standing: Standing, *, kind: str, stage: str) -> None:
+    """Have a locked job that no worker is at go on at another stage of its kind, now; a lost claim counts no more."""
+    queue = KINDS[kind].stage(stage).queue
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE workers_job SET stage = %s, queue = %s, state = 'running', due_at = app_now(), lease_until = NULL,"
+            " fence = fence + 1, claims = 0, waits = false, holds = false WHERE id = %s",
+            [stage, queue, standing.job_id],
+        )
+    transaction.on_commit(lambda: doorbell.ring(queue))
+
+
 def request_cancel(standing: Standing) -> None:
     """Have the job's next claim, due now, see that its owner wants it stopped."""
     with connection.cursor() as cursor:

@@ -176,6 +176,7 @@ class Entry(models.Model):
     created_at = models.DateTimeField(db_default=AppNow())
 
     class Meta:
+        verbose_name_plural = "entries"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["owner", "key"], name="credits_entry_key_once"),
             # A payment pays one account, and an identity gets its free credits once.

@@ -4,6 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -124,6 +125,8 @@ class Generation(models.Model):
                 name="generations_generation_vendor",
             ),
             models.Index(fields=["project", "-created_at", "-id"], name="generations_generation_project"),
+            # For the operators' figures of the last day: a few kilobytes at a million rows.
+            BrinIndex(fields=["created_at"], name="generations_generation_recent"),
             models.Index(
                 fields=["start_image"],
                 condition=Q(start_image__isnull=False),
@@ -195,6 +198,8 @@ class Attempt(models.Model):
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
     # Calls about it that failed since the last one that worked.
     failed_calls = models.PositiveIntegerField(default=0)
+    # Where an operator says that the result is, encrypted: delivered from there, the vendor isn't asked.
+    given_url = models.BinaryField(null=True, blank=True)
 
     class Meta:
         constraints = [

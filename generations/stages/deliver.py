@@ -65,6 +65,7 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
                     asset_id=asset_id_of(attempt.generation_id),
                     owner_id=attempt.generation.owner_id,
                     fence=lease.fence,
+                    given_url=encryption.decrypt(bytes(attempt.given_url)) if attempt.given_url else None,
                 ),
             )
         return begun

@@ -38,14 +38,16 @@ class FindLate(Stage[Attempt, LateAnswer]):
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Attempt | Next]:
         latest = attempts.latest([lease.subject_id for lease in leases])
-        return {
-            lease.job_id: (
-                latest[lease.subject_id]
-                if is_wanted(latest[lease.subject_id].generation)
-                else End(state=JobState.COMPLETED)
-            )
-            for lease in leases
-        }
+        begun: dict[UUID, Attempt | Next] = {}
+        for lease in leases:
+            attempt = latest[lease.subject_id]
+            if not is_wanted(attempt.generation):
+                begun[lease.job_id] = End(state=JobState.COMPLETED)
+            elif attempt.given_url is not None:
+                begun[lease.job_id] = Continue(stage=DeliverLate.name)
+            else:
+                begun[lease.job_id] = attempt
+        return begun
 
     def call(self, work: Attempt) -> LateAnswer:
         provider = registry.provider(work.provider)

@@ -8,21 +8,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
 from credits import ledger
 from credits.models import Account, Entry
 from tests.factories import UserFactory
 from workers.models import Gate
-
-
-@pytest.fixture
-def operator(db: None) -> Client:
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(
-        User.objects.create_superuser(email="operator@example.com"),
-        backend="django.contrib.auth.backends.ModelBackend",
-    )
-    return client
 
 
 @pytest.mark.parametrize("model", [model._meta.label_lower for model in admin.site._registry])

@@ -12,6 +12,8 @@ from pytest_django import Settings
 from accounts.models import User
 from credits import ledger
 from generations import history
+from generations.models import Attempt
+from providers import registry
 from tests.factories import UserFactory, api_key
 from tests.providers.sandbox import RunningSandbox
 from workers.engine import Engine
@@ -94,6 +96,14 @@ def clip(api: Client, worker: Worker) -> Callable[..., dict[str, Any]]:
         return followed(api, worker, answer.json()["id"])
 
     return make
+
+
+def a_result(generation_id: str) -> str:
+    """The vendor's own address of this clip's video."""
+    attempt = Attempt.objects.get(generation_id=generation_id)
+    output = registry.provider("sandbox").fetch(attempt.external_id or "").output
+    assert output is not None
+    return output.url
 
 
 def post(api: Client, path: str, body: object = None, **headers: str) -> Any:
