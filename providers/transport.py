@@ -24,6 +24,7 @@ from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # Hosts whose connections are kept open, each by its address.
@@ -70,13 +71,14 @@ class Call:
     """One call on a connection, which the watchdog cuts when its time is up."""
 
     def __init__(self, seconds: float) -> None:
-        self.ends_at = time.monotonic() + seconds
+        # A clock that goes on while the machine sleeps.
+        self.ends_at = time.clock_gettime(time.CLOCK_BOOTTIME) + seconds
         self.expired = False
         self.socket: socket.socket | None = None
 
     @property
     def remaining(self) -> float:
-        return self.ends_at - time.monotonic()
+        return self.ends_at - time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def cut(self) -> None:
         self.expired = True
@@ -128,7 +130,10 @@ _current = _Current()
 
 
 class _Watched:
-    """A connection that tells the call which uses it its socket, and the call before that it is gone."""
+    """A connection that tells the call which uses it its socket, and the call before that it is gone.
+
+    It sends nothing for a call whose time is up: one that was frozen here must not speak when it wakes.
+    """
 
     sock: socket.socket | None
     _call: Call | None = None
@@ -147,6 +152,8 @@ class _Watched:
         self._call = _current.call
         if self._call is not None:
             self._call.socket = self.sock
+            if self._call.remaining < 0:
+                raise ConnectTimeoutError(self, "the time of the call is up, and nothing was sent")
 
 
 class _WatchedConnection(_Watched, HTTPConnection):

@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
 from workers import crash, gates, heartbeats
-from workers.jobs import KINDS, Change, Continue, End, Lease, Next, Outcome, Stage, announce
+from workers.jobs import BEGIN_SECONDS, KINDS, Change, Continue, End, Lease, Next, Outcome, Stage, announce
 from workers.log_context import log_context
 
 logger = logging.getLogger(__name__)
@@ -100,6 +100,11 @@ UPDATE workers_job SET
 FROM unnest(%(ids)s::uuid[], %(states)s::varchar[], %(errors)s::varchar[]) AS next (id, state, error_code)
 WHERE workers_job.id = next.id
 """
+
+
+def _elapsed() -> float:
+    """Seconds since this machine started, those that it slept included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def process_name() -> str:
@@ -262,6 +267,7 @@ class Engine:
         if free <= 0 or self._stopping.is_set():
             return 0
         calls: list[tuple[Stage[Any, Any], Lease, Any]] = []
+        begin_by = _elapsed() + BEGIN_SECONDS
         with transaction.atomic():
             leases = claim(self.queue, min(free, BATCH), full)
             decided: list[tuple[Lease, Next]] = []
@@ -282,7 +288,7 @@ class Engine:
                 self._claimed[lease.job_id] = _Claimed(lease, now + stage.deadline)
                 self._busy[stage.name] += 1
         for stage, lease, work in calls:
-            self._pool.submit(self._call, stage, lease, work)
+            self._pool.submit(self._call, stage, lease, work, begin_by)
         return len(leases)
 
     def _free(self) -> int:
@@ -321,10 +327,17 @@ class Engine:
                     logger.exception("begin of %s failed for job %s", stage.name, lease.job_id)
         yield from ((lease, begun[lease.job_id]) for lease in sound if lease.job_id in begun)
 
-    def _call(self, stage: Stage[Any, Any], lease: Lease, work: Any) -> None:
+    def _call(self, stage: Stage[Any, Any], lease: Lease, work: Any, begin_by: float) -> None:
         try:
             with log_context(job=lease.job_id, subject=lease.subject_id, stage=stage.name):
                 crash.point(f"{stage.name}.before_call")
+                if _elapsed() > begin_by:
+                    # This process was frozen: another may have taken the job, and proved that it was never begun.
+                    logger.warning(
+                        "%s of job %s is not begun: its lease may be over", stage.name, lease.job_id
+                    )
+                    self._forget(lease, stage)
+                    return
                 answer = stage.call(work)
                 crash.point(f"{stage.name}.after_call")
         except Exception:

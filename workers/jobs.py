@@ -15,6 +15,10 @@ from django.db import connection, transaction
 from workers import doorbell
 from workers.models import JobState
 
+# A call begins within this time of its claim, well before the lease is over, or not at all: a process that was frozen
+# in between must not do what another has since done, or has proved undone.
+BEGIN_SECONDS = 10.0
+
 Work = TypeVar("Work")
 Answer = TypeVar("Answer")
 

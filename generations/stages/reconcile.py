@@ -10,10 +10,10 @@ from django.conf import settings
 from generations import attempts
 from generations.models import Attempt, AttemptState, Generation
 from generations.stages.submit import end_cancelled, end_failed, ended
-from providers import registry
+from providers import http, registry
 from providers.contract import RenderUpdate
 from providers.errors import ProviderError, RateLimited, UnsupportedFeature
-from workers.jobs import Continue, Lease, Next, Outcome, Stage
+from workers.jobs import BEGIN_SECONDS, Continue, Lease, Next, Outcome, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +100,7 @@ def _decide(lease: Lease, look_up: LookUp) -> Next:
 def _is_proof(lease: Lease, attempt: Attempt) -> bool:
     """Whether "not seen" now means "never accepted": the vendor says after how long it does."""
     certain_after = registry.provider(attempt.provider).find_is_authoritative_after
-    # The call may have started as late as its lease lasted.
-    return certain_after is not None and lease.now - attempt.created_at >= certain_after + SLOWEST_CALL
-
-
-SLOWEST_CALL = timedelta(seconds=20)
+    if certain_after is None:
+        return False
+    sent_within = timedelta(seconds=BEGIN_SECONDS + http.client().config.total_seconds)
+    return lease.now - attempt.created_at >= sent_within + certain_after

@@ -56,7 +56,7 @@ class SandboxProvider(VideoProvider):
     name = "sandbox"
     settings: ClassVar[Sequence[str]] = ("SANDBOX_URL", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")
     # An order is on disk before it is answered and listed at once; the wait covers one still being read.
-    find_is_authoritative_after = timedelta(seconds=30)
+    find_is_authoritative_after = timedelta(seconds=10)
 
     def __init__(
         self, *, url: str, api_key: str, webhook_secrets: Sequence[str], http: Client | None = None

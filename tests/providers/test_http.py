@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from providers import transport
 from providers.contract import OutputSource
 from providers.http import (
     BadStatus,
@@ -134,6 +135,24 @@ def test_a_call_that_is_late_never_cuts_the_next_call_on_its_connection() -> Non
         time.sleep(0.6)
         client.get_json(server.url)
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_call_whose_time_is_up_before_it_is_sent_is_never_sent(
+    kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is for a process that was frozen between deciding to call and calling, on a new connection or a kept one."""
+    with serving(answers(200)) as server:
+        client = a_client(server, total_seconds=5.0)
+        if kept:
+            client.get_json(server.url)
+        monkeypatch.setattr(transport.Call, "remaining", property(lambda call: -1.0))
+        with pytest.raises(NotConnected):
+            client.post_json(server.url, {})
+        monkeypatch.undo()
+        assert len(server.received) == int(kept)
+        client.get_json(server.url)
+        assert len(server.received) == int(kept) + 1
 
 
 def download(client: Client, url: str, **headers: str) -> tuple[bytes, str, str]:
