@@ -1,20 +1,17 @@
 """What an account's profile shows. Other apps add their part: this one can't import them."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from rest_framework.serializers import BaseSerializer
 
 from accounts.models import User
 
-Part = Callable[[User], Mapping[str, Any]]
-
-_PARTS: dict[str, Part] = {}
+_PARTS: dict[str, type[BaseSerializer[User]]] = {}
 
 
-def register(name: str, part: Part) -> None:
-    """Show `part(user)`, JSON-ready, as `name` in the profile. Called in `AppConfig.ready`."""
+def register(name: str, part: type[BaseSerializer[User]]) -> None:
+    """Show the user as `part` sees it, as `name` in the profile. Called in `AppConfig.ready`."""
     _PARTS[name] = part
 
 
-def parts_of(user: User) -> dict[str, Mapping[str, Any]]:
-    """Every registered part for this user, by name."""
-    return {name: part(user) for name, part in _PARTS.items()}
+def parts() -> dict[str, BaseSerializer[User]]:
+    """A field of the profile for every registered part, by name."""
+    return {name: part(source="*", read_only=True) for name, part in _PARTS.items()}

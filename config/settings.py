@@ -350,7 +350,7 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.RequestThrottle"],
     # How many proxies of our own stand before us: what `X-Forwarded-For` says further left is the client's word.
     "EXCEPTION_HANDLER": "config.errors.handle",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.Operation",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "NUM_PROXIES": env.int("TRUSTED_PROXY_COUNT", 0, validate=Range(min=0, max=10)),
@@ -368,6 +368,18 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.add_refusals",
         "accounts.api.schema.add_sign_in",
     ],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "AssetKind": "generations.models.AssetKind",
+        "AssetOrigin": "generations.models.assets.AssetOrigin",
+        "AssetState": "generations.models.AssetState",
+        "AttemptState": "generations.models.AttemptState",
+        "GenerationStatus": "generations.models.GenerationStatus",
+        "ProjectState": "generations.models.ProjectState",
+        "Mode": "providers.contract.Mode",
+        "CancelOutcome": "generations.cancellation.CancelResult",
+    },
 }

@@ -8,7 +8,9 @@ class GenerationsConfig(AppConfig):
     name = "generations"
 
     def ready(self) -> None:
+        from accounts import profile
         from generations import expiry, inventory, late_results, quotes, receiving, scratch
+        from generations.api.serializers import StorageSerializer
         from generations.kinds import GENERATION, LATE_RESULT
         from generations.stages.deliver import Deliver
         from generations.stages.late import DeliverLate, FindLate
@@ -28,6 +30,7 @@ class GenerationsConfig(AppConfig):
             ("scratch", timedelta(hours=1), scratch.remove_left),
         ):
             jobs.register_sweep(jobs.Sweep(name=name, every=every, run=run))
+        profile.register("storage", StorageSerializer)
         post_migrate.connect(ensure_gates, sender=self)
 
 

@@ -16,6 +16,8 @@ from tests.processes import Processes
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+settings.MIDDLEWARE = ["tests.conformance.Conformance", *settings.MIDDLEWARE]
+
 _sql_flush = DatabaseOperations.sql_flush
 
 

@@ -39,8 +39,8 @@ class ProfileSerializer(serializers.ModelSerializer[User]):
     def get_tier(self, user: User) -> dict[str, Any]:
         return dict(TierSerializer(tier_of(user)).data)
 
-    def to_representation(self, instance: User) -> dict[str, Any]:
-        return super().to_representation(instance) | profile.parts_of(instance)
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | profile.parts()
 
 
 class PreferencesSerializer(serializers.ModelSerializer[Preferences]):

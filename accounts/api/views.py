@@ -32,28 +32,29 @@ def owner_of(request: Request) -> User:
     return cast(User, request.user)
 
 
-@extend_schema(tags=["me"])
 class ProfileView(APIView):
     """The signed-in account."""
 
     @extend_schema(operation_id="me_get", responses=ProfileSerializer)
     def get(self, request: Request) -> Response:
+        """Who is signed in, and what the tier allows."""
         return Response(ProfileSerializer(owner_of(request)).data)
 
     @extend_schema(operation_id="me_update", request=ProfileSerializer, responses=ProfileSerializer)
     def patch(self, request: Request) -> Response:
+        """Change the name."""
         changes = ProfileSerializer(owner_of(request), data=request.data, partial=True)
         changes.is_valid(raise_exception=True)
         changes.save()
         return Response(changes.data)
 
 
-@extend_schema(tags=["me"])
 class PreferencesView(APIView):
     """What the account asks for when a request doesn't say."""
 
     @extend_schema(operation_id="preferences_get", responses=PreferencesSerializer)
     def get(self, request: Request) -> Response:
+        """What is used where a request doesn't say."""
         owner = owner_of(request)
         preferences = Preferences.objects.filter(owner=owner).first() or Preferences(owner=owner)
         return Response(PreferencesSerializer(preferences).data)
@@ -62,6 +63,7 @@ class PreferencesView(APIView):
         operation_id="preferences_update", request=PreferencesSerializer, responses=PreferencesSerializer
     )
     def patch(self, request: Request) -> Response:
+        """Change what is used where a request doesn't say."""
         changes = PreferencesSerializer(data=request.data, partial=True)
         changes.is_valid(raise_exception=True)
         preferences, _ = Preferences.objects.update_or_create(
@@ -74,7 +76,6 @@ class ApiKeysPage(Page):
     ordering = ("-created_at", "-id")
 
 
-@extend_schema(tags=["me"])
 class ApiKeysView(ListAPIView[ApiKey]):
     """The account's API keys. A program's key can't see or make them."""
 
@@ -88,12 +89,17 @@ class ApiKeysView(ListAPIView[ApiKey]):
 
     @extend_schema(operation_id="api_keys_list")
     def get(self, request: Request) -> Response:
+        """The account's API keys, newest first."""
         return self.list(request)
 
     @extend_schema(
         operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: MadeApiKeySerializer}
     )
     def post(self, request: Request) -> Response:
+        """Make an API key.
+
+        Its secret is shown in this answer and never again.
+        """
         wanted = NewApiKeySerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         made = make_api_key(owner_of(request), **wanted.validated_data)
@@ -101,7 +107,6 @@ class ApiKeysView(ListAPIView[ApiKey]):
         return Response(answer, status=status.HTTP_201_CREATED)
 
 
-@extend_schema(tags=["me"])
 class ApiKeyView(APIView):
     """One API key."""
 
@@ -111,6 +116,7 @@ class ApiKeyView(APIView):
         operation_id="api_keys_revoke", request=None, responses={204: OpenApiResponse(description="Revoked.")}
     )
     def delete(self, request: Request, key_id: UUID) -> Response:
+        """Revoke an API key."""
         if not revoke_api_key(owner_of(request), key_id):
             raise NotFound()
         return Response(status=status.HTTP_204_NO_CONTENT)

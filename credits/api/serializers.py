@@ -1,5 +1,6 @@
 """Money as the API shows it."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from credits.ledger import Balance
@@ -16,6 +17,7 @@ class MoneySerializer(serializers.Serializer[Money]):
     currency = serializers.CharField(help_text="ISO 4217.")
 
 
+@extend_schema_field(MoneySerializer)
 class CreditsInMoneyField(serializers.IntegerField):
     """Credits shown as what they are worth."""
 

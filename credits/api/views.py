@@ -22,8 +22,9 @@ from .serializers import BalanceSerializer, EntrySerializer, VerificationSeriali
 class BalanceView(APIView):
     """Balance and held credits, and what they are worth."""
 
-    @extend_schema(operation_id="credits_retrieve", responses=BalanceSerializer, tags=["credits"])
+    @extend_schema(operation_id="credits_retrieve", responses=BalanceSerializer)
     def get(self, request: Request) -> Response:
+        """Balance and held credits, and what they are worth."""
         return Response(BalanceSerializer(ledger.balance_of(_owner(request))).data)
 
 
@@ -31,7 +32,6 @@ class EntryPage(Page):
     ordering = ("-created_at", "-id")
 
 
-@extend_schema(tags=["credits"])
 class EntriesView(ListAPIView[Entry]):
     """The ledger, newest first."""
 
@@ -48,8 +48,9 @@ class EntriesView(ListAPIView[Entry]):
 class VerificationView(APIView):
     """Recompute the account from its entries."""
 
-    @extend_schema(operation_id="credits_verify", responses=VerificationSerializer, tags=["credits"])
+    @extend_schema(operation_id="credits_verify", responses=VerificationSerializer)
     def get(self, request: Request) -> Response:
+        """Recompute the account from its entries."""
         return Response(VerificationSerializer(verification.verify(_owner(request))).data)
 
 

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pagination import Whole
 from credits import pricing, rate_cards
 from credits.errors import NoPrice
 from credits.pricing import Card, PriceRequest
@@ -19,8 +20,11 @@ from workers import clock
 class ModelsView(APIView):
     """Every model, also those that are gone or have no key: their records still name them."""
 
+    pagination_class = Whole
+
     @extend_schema(operation_id="models_list", responses=ModelSerializer(many=True))
     def get(self, request: Request) -> Response:
+        """Every model with its limits, its price and its health."""
         now = clock.now()
         cards = rate_cards.current(list(MODELS))
         switches = ModelSwitch.objects.in_bulk()
@@ -36,7 +40,7 @@ class ModelsView(APIView):
                     credits=default_price(one, cards.get(one.id)),
                 )
             )
-        return Response({"results": results, "next": None, "previous": None})
+        return self.pagination_class().get_paginated_response(results)
 
 
 def default_price(model: VideoModel, card: Card | None) -> int | None:

@@ -20,7 +20,7 @@ from accounts.throttles import CreateThrottle
 from generations import assets
 from generations.api import representation
 from generations.api.serializers import ProjectDetailSerializer, ProjectSerializer, ProjectWriteSerializer
-from generations.api.views import IDEMPOTENCY_KEY, PAGE_PARAMETERS, checked, owner_of
+from generations.api.views import IDEMPOTENCY_KEY, checked, owner_of
 from generations.errors import InvalidRequest, NotFound, StillRunning
 from generations.models import AssetKind, Generation, GenerationStatus, Project, ProjectState
 from workers import clock
@@ -85,20 +85,21 @@ class ProjectsView(APIView):
     """The account's projects."""
 
     throttle_classes = (CreateThrottle,)
+    pagination_class = Page
 
     @extend_schema(
         operation_id="projects_list",
         parameters=[
-            *PAGE_PARAMETERS,
             OpenApiParameter("search", str, description="Words in the title or description."),
-            OpenApiParameter("state", str),
+            OpenApiParameter("state", str, enum=ProjectState.values),
             OpenApiParameter("favourite", bool),
             OpenApiParameter("sort", str, enum=list(SORTS)),
         ],
         responses=ProjectSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        page = Page()
+        """The account's projects."""
+        page = self.pagination_class()
         page.ordering = SORTS.get(request.query_params.get("sort", "-created_at"), SORTS["-created_at"])
         listed = page.paginate_queryset(self._filtered(request), request, view=self) or []
         counts = counts_of(listed)
@@ -127,6 +128,7 @@ class ProjectsView(APIView):
         responses={201: ProjectSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Make a project."""
         owner = owner_of(request)
         data = checked(ProjectWriteSerializer(data=request.data))
 
@@ -162,6 +164,7 @@ class ProjectView(APIView):
         operation_id="projects_update", request=ProjectWriteSerializer, responses=ProjectSerializer
     )
     def patch(self, request: Request, project_id: UUID) -> Response:
+        """Change a project."""
         owner = owner_of(request)
         data = checked(ProjectWriteSerializer(data=request.data, partial=True))
         with transaction.atomic():
@@ -172,7 +175,10 @@ class ProjectView(APIView):
 
     @extend_schema(operation_id="projects_delete", responses={204: None})
     def delete(self, request: Request, project_id: UUID) -> Response:
-        """Delete the project; its clips stay in the library. 409 while one is being made."""
+        """Delete the project.
+
+        Its clips stay in the library. 409 while one is being made.
+        """
         with transaction.atomic():
             project = found(owner_of(request), project_id)
             if Generation.objects.filter(project=project, status__in=OPEN).exists():

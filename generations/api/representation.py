@@ -19,6 +19,8 @@ STAGES = {
     "poll": "generating",
     "deliver": "delivering",
 }
+# Whatever its stage, once its owner has asked to stop it.
+CANCELLING = "cancelling"
 
 
 def money(credits: int) -> dict[str, str]:
@@ -133,8 +135,8 @@ def generation(one: Generation, job: Job | None, now: datetime) -> dict[str, Any
 
 def _stage(job: Job) -> str:
     if job.cancel_requested_at is not None:
-        return "cancelling"
-    return STAGES.get(job.stage, job.stage)
+        return CANCELLING
+    return STAGES[job.stage]
 
 
 def position(job: Job | None) -> int | None:

@@ -2,9 +2,21 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.models import User
+from accounts.tiers import tier_of
+from credits.api.serializers import BreakdownSerializer, MoneySerializer
+from generations import assets
+from generations.api.representation import CANCELLING, STAGES
+from generations.cancellation import CancelResult
+from generations.models import AssetKind, AssetState, AttemptState, GenerationStatus, ProjectState
+from generations.models.assets import AssetOrigin
+from providers.contract import Mode
+
 LONGEST_PROMPT = 5000
+MODES = [(one.value, one.name) for one in Mode]
 
 
 class Strict(serializers.Serializer[Any]):
@@ -55,17 +67,6 @@ class RetrySerializer(Strict):
     max_credits = serializers.IntegerField(required=False, allow_null=True, min_value=0)
 
 
-class MoneySerializer(serializers.Serializer[Any]):
-    amount = serializers.CharField()
-    currency = serializers.CharField()
-
-
-class PartSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField()
-    credits = serializers.IntegerField()
-    factor = serializers.CharField()
-
-
 class EtaSerializer(serializers.Serializer[Any]):
     earliest_seconds = serializers.FloatField()
     typical_seconds = serializers.FloatField()
@@ -81,7 +82,7 @@ class EstimateSerializer(serializers.Serializer[Any]):
     provider = serializers.CharField()
     credits = serializers.IntegerField()
     money = MoneySerializer()
-    breakdown = PartSerializer(many=True)
+    breakdown = BreakdownSerializer(many=True)
     balance = serializers.IntegerField()
     affordable = serializers.BooleanField()
     eta = EtaSerializer()
@@ -91,9 +92,9 @@ class AssetSerializer(serializers.Serializer[Any]):
     """A stored file."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField()
-    origin = serializers.CharField()
-    state = serializers.CharField()
+    kind = serializers.ChoiceField(choices=AssetKind.choices)
+    origin = serializers.ChoiceField(choices=AssetOrigin.choices)
+    state = serializers.ChoiceField(choices=AssetState.choices)
     name = serializers.CharField()
     media_type = serializers.CharField()
     bytes = serializers.IntegerField()
@@ -124,7 +125,7 @@ class CreditsSerializer(serializers.Serializer[Any]):
     account_held = serializers.IntegerField(required=False)
 
 
-class ErrorSerializer(serializers.Serializer[Any]):
+class GenerationErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
     details = serializers.DictField()
@@ -141,7 +142,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     provider = serializers.CharField()
     model = serializers.CharField()
-    state = serializers.CharField()
+    state = serializers.ChoiceField(choices=AttemptState.choices)
     failure = FailureSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     submitted_at = serializers.DateTimeField(allow_null=True)
@@ -156,13 +157,13 @@ class GenerationSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     project = serializers.UUIDField(allow_null=True)
     retry_of = serializers.UUIDField(allow_null=True)
-    status = serializers.CharField()
-    stage = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=GenerationStatus.choices)
+    stage = serializers.ChoiceField(choices=[*STAGES.values(), CANCELLING], allow_null=True)
     progress = serializers.IntegerField()
     eta_at = serializers.DateTimeField(allow_null=True)
     model = serializers.CharField()
     provider = serializers.CharField()
-    mode = serializers.CharField()
+    mode = serializers.ChoiceField(choices=MODES)
     prompt = serializers.CharField()
     negative_prompt = serializers.CharField()
     style = serializers.CharField()
@@ -181,7 +182,7 @@ class GenerationSerializer(serializers.Serializer[Any]):
     finish_by = serializers.DateTimeField(allow_null=True)
     credits = CreditsSerializer()
     late = serializers.BooleanField()
-    error = ErrorSerializer(allow_null=True)
+    error = GenerationErrorSerializer(allow_null=True)
     video = AssetSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -197,7 +198,7 @@ class GenerationDetailSerializer(GenerationSerializer):
 
 
 class CancelSerializer(serializers.Serializer[Any]):
-    outcome = serializers.ChoiceField(choices=["removed", "asked", "too_late"])
+    outcome = serializers.ChoiceField(choices=[(one.value, one.name) for one in CancelResult])
     generation = GenerationSerializer()
 
 
@@ -225,7 +226,7 @@ class ProjectSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     description = serializers.CharField()
     favourite = serializers.BooleanField()
-    state = serializers.CharField()
+    state = serializers.ChoiceField(choices=ProjectState.choices)
     sample = serializers.UUIDField(allow_null=True)
     character = serializers.UUIDField(allow_null=True)
     audio = serializers.UUIDField(allow_null=True)
@@ -241,11 +242,16 @@ class ProjectDetailSerializer(ProjectSerializer):
     newest = GenerationSerializer(many=True)
 
 
+@extend_schema_field({"type": ["string", "number", "boolean", "null"]})
+class ValueField(serializers.JSONField):
+    """A control's value, of the control's own type."""
+
+
 class ControlSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     description = serializers.CharField()
     type = serializers.ChoiceField(choices=["choice", "integer", "number", "boolean"])
-    default = serializers.JSONField(allow_null=True)
+    default = ValueField()
     choices = serializers.ListField(child=serializers.CharField(), required=False)
     minimum = serializers.FloatField(required=False)
     maximum = serializers.FloatField(required=False)
@@ -258,7 +264,7 @@ class ModelSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     provider = serializers.CharField()
     description = serializers.CharField()
-    modes = serializers.ListField(child=serializers.CharField())
+    modes = serializers.ListField(child=serializers.ChoiceField(choices=MODES))
     default_duration = serializers.IntegerField()
     max_duration = serializers.IntegerField()
     durations = serializers.ListField(child=serializers.IntegerField())
@@ -280,6 +286,19 @@ class ModelSerializer(serializers.Serializer[Any]):
     retires_at = serializers.DateTimeField(allow_null=True)
     successor = serializers.CharField(allow_null=True)
     health = serializers.ChoiceField(choices=["available", "unavailable", "retired"])
+
+
+class StorageSerializer(serializers.Serializer[User]):
+    """What of the account's storage is used, in bytes."""
+
+    used_bytes = serializers.SerializerMethodField()
+    limit_bytes = serializers.SerializerMethodField()
+
+    def get_used_bytes(self, user: User) -> int:
+        return assets.storage_used(user.pk)
+
+    def get_limit_bytes(self, user: User) -> int:
+        return tier_of(user).storage_bytes
 
 
 class UploadStartSerializer(Strict):

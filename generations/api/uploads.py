@@ -5,14 +5,13 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpResponseRedirect
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.pagination import Page
 from accounts.idempotency import Answer, once
 from accounts.throttles import CreateThrottle
 from generations import assets, uploads
@@ -24,7 +23,7 @@ from generations.api.serializers import (
     UploadSerializer,
     UploadStartSerializer,
 )
-from generations.api.views import IDEMPOTENCY_KEY, PAGE_PARAMETERS, NewestFirst, checked, owner_of
+from generations.api.views import IDEMPOTENCY_KEY, NewestFirst, checked, owner_of
 from generations.asset_errors import FileTooLarge
 from generations.errors import InvalidRequest
 from generations.inspection import Box
@@ -44,12 +43,20 @@ class UploadsView(APIView):
         request={"application/json": UploadStartSerializer, "multipart/form-data": SmallUploadSerializer},
         responses={
             201: OpenApiResponse(
-                UploadSerializer, description="JSON: where to PUT the file. Multipart: the asset."
+                PolymorphicProxySerializer(
+                    component_name="Uploaded",
+                    serializers=[UploadSerializer, AssetSerializer],
+                    resource_type_field_name=None,
+                ),
+                description="JSON: where to PUT the file. Multipart: the asset.",
             )
         },
     )
     def post(self, request: Request) -> Response:
-        """Announce a file and get a link that takes exactly it; or send a file of up to 10 MB at once."""
+        """Bring a file.
+
+        Announce it and get a link that takes exactly it; or send a file of up to 10 MB at once.
+        """
         if request.content_type.startswith("multipart/"):
             file = checked(SmallUploadSerializer(data=request.data))["file"]
             if file.size > uploads.SMALL_FILE:
@@ -98,7 +105,10 @@ class UploadFinishView(APIView):
 
     @extend_schema(operation_id="uploads_finish", request=None, responses=AssetSerializer)
     def post(self, request: Request, asset_id: UUID) -> Response:
-        """Check the file by its content and keep it. Again is the same answer."""
+        """Say that the file is there.
+
+        It is checked by its content and kept. Again is the same answer.
+        """
         asset = uploads.finish(owner_of(request), asset_id)
         return Response(representation.asset(asset, clock.now()))
 
@@ -106,19 +116,21 @@ class UploadFinishView(APIView):
 class AssetsView(APIView):
     """The account's files."""
 
+    pagination_class = NewestFirst
+
     @extend_schema(
         operation_id="assets_list",
-        parameters=[*PAGE_PARAMETERS, OpenApiParameter("kind", str, enum=AssetKind.values)],
+        parameters=[OpenApiParameter("kind", str, enum=AssetKind.values)],
         responses=AssetSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Newest first; deleted ones not."""
+        """The account's files, newest first; deleted ones not."""
         rows = Asset.objects.filter(owner_id=owner_of(request).pk).exclude(state=AssetState.DELETED)
         if kind := request.query_params.get("kind"):
             if kind not in AssetKind.values:
                 raise InvalidRequest(field="kind", reason=f"kind is one of {', '.join(AssetKind.values)}.")
             rows = rows.filter(kind=kind)
-        page: Page = NewestFirst()
+        page = self.pagination_class()
         listed = page.paginate_queryset(rows, request, view=self) or []
         now = clock.now()
         return page.get_paginated_response([representation.asset(one, now) for one in listed])
@@ -134,7 +146,10 @@ class AssetView(APIView):
 
     @extend_schema(operation_id="assets_delete", responses={204: None})
     def delete(self, request: Request, asset_id: UUID) -> Response:
-        """Delete the file; 409 while unfinished work needs it."""
+        """Delete the file.
+
+        409 while unfinished work needs it.
+        """
         with transaction.atomic():
             assets.delete(owner_of(request).pk, asset_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -152,7 +167,10 @@ class AssetCropView(APIView):
         responses={201: AssetSerializer},
     )
     def post(self, request: Request, asset_id: UUID) -> Response:
-        """Cut a part out of a picture: a new file, in the same format."""
+        """Cut a part out of a picture.
+
+        It is a new file, in the same format.
+        """
         box = Box(**checked(CropSerializer(data=request.data)))
         with uploads.cropped(owner_of(request), asset_id, box) as part:
             return keep(request, part.chunks(), name=part.name, media_type=part.media_type, size=part.size)
@@ -166,6 +184,9 @@ class AssetDownloadView(APIView):
         responses={302: OpenApiResponse(description="To the file, for ten minutes at most.")},
     )
     def get(self, request: Request, asset_id: UUID) -> HttpResponseRedirect:
-        """302 to the file; 410 after its time."""
+        """The file itself.
+
+        302 to the file; 410 after its time.
+        """
         asset = assets.find(owner_of(request).pk, asset_id)
         return HttpResponseRedirect(assets.download_url(asset, clock.now()))

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.pagination import Page
+from accounts.api.pagination import Page, Whole
 from accounts.events.log import events_of
 from accounts.idempotency import Answer, once
 from accounts.models import User
@@ -53,7 +53,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same key and body again replays the answer.",
 )
-PAGE_PARAMETERS = [OpenApiParameter("cursor", str), OpenApiParameter("limit", int)]
 
 
 def owner_of(request: Request) -> User:
@@ -106,7 +105,10 @@ class EstimatesView(APIView):
         operation_id="estimates_create", request=DraftSerializer, responses={201: EstimateSerializer}
     )
     def post(self, request: Request) -> Response:
-        """A binding price for one request: honoured until it expires, once."""
+        """What a clip would cost.
+
+        The price is binding: name `quote_id` with the same request before it expires, once.
+        """
         owner = owner_of(request)
         draft = draft_of(checked(DraftSerializer(data=request.data)))
         with transaction.atomic():
@@ -140,13 +142,14 @@ class NewestFirst(Page):
     ordering = ("-created_at", "-id")
 
 
-FILTERS = ("status", "model", "provider", "project")
+FILTERS = {"status": GenerationStatus.values, "model": None, "provider": None, "project": None}
 
 
 class GenerationsView(APIView):
     """The account's clips."""
 
     throttle_classes = (CreateThrottle,)
+    pagination_class = NewestFirst
 
     def get_permissions(self) -> list[BasePermission]:
         kinds = SPENDING if self.request.method == "POST" else (HasScope,)
@@ -154,13 +157,16 @@ class GenerationsView(APIView):
 
     @extend_schema(
         operation_id="generations_list",
-        parameters=[*PAGE_PARAMETERS, *(OpenApiParameter(name, str) for name in FILTERS)],
+        parameters=[OpenApiParameter(name, str, enum=values) for name, values in FILTERS.items()],
         responses=GenerationSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Newest first; one filter at a time is served by an index of its own, more narrow the same page."""
+        """The account's clips, newest first.
+
+        Each filter is served by an index of its own; several at once narrow the same page.
+        """
         rows = self._filtered(request)
-        page = NewestFirst()
+        page = self.pagination_class()
         listed = page.paginate_queryset(rows.select_related("output"), request, view=self) or []
         working = Job.objects.in_bulk([one.job_id for one in listed if one.ended_at is None])
         now = clock.now()
@@ -193,7 +199,10 @@ class GenerationsView(APIView):
         responses={201: GenerationSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Make a clip: its credits are held now, and captured when its video is delivered."""
+        """Make a clip.
+
+        Its credits are held now, and captured when its video is delivered; if it fails all of them come back.
+        """
         owner = owner_of(request)
         data = checked(CreateSerializer(data=request.data))
 
@@ -223,7 +232,10 @@ class GenerationView(APIView):
 
     @extend_schema(operation_id="generations_get", responses=GenerationDetailSerializer)
     def get(self, request: Request, generation_id: UUID) -> Response:
-        """How far it is. Ask every 5 seconds with If-None-Match: unchanged is 304."""
+        """How far the clip is, and its video.
+
+        Ask every 5 seconds with If-None-Match: unchanged is 304.
+        """
         generation = found(owner_of(request), generation_id)
         job = job_of(generation) if generation.ended_at is None else None
         body = representation.generation(generation, job, clock.now())
@@ -239,7 +251,10 @@ class GenerationView(APIView):
 
     @extend_schema(operation_id="generations_delete", responses={204: None})
     def delete(self, request: Request, generation_id: UUID) -> Response:
-        """Delete the clip and its video; 409 while it is being made."""
+        """Delete the clip and its video.
+
+        409 while it is being made.
+        """
         with transaction.atomic():
             generation = found(owner_of(request), generation_id)
             if jobs.lock(kind=GENERATION, subject_id=generation.id) is not None:
@@ -265,7 +280,10 @@ class DownloadView(APIView):
         responses={302: OpenApiResponse(description="To the file, for ten minutes at most.")},
     )
     def get(self, request: Request, generation_id: UUID) -> HttpResponseRedirect:
-        """302 to the file; 409 before completion, 410 after expiry."""
+        """The clip's video.
+
+        302 to the file; 409 before completion, 410 after expiry.
+        """
         generation = found(owner_of(request), generation_id)
         if generation.output is None:
             raise NotCompleted(status=generation.status)
@@ -281,7 +299,11 @@ class CancelView(APIView):
 
     @extend_schema(operation_id="generations_cancel", request=None, responses=CancelSerializer)
     def post(self, request: Request, generation_id: UUID) -> Response:
-        """`removed`: it had not begun and every credit is back; `asked`: the provider is being asked; `too_late`."""
+        """Stop the clip.
+
+        `removed`: it had not begun and every credit is back; `asked`: the provider is being asked, and its word
+        decides; `too_late`: it had ended.
+        """
         owner = owner_of(request)
         with transaction.atomic():
             cancelled = cancellation.cancel(owner.pk, generation_id)
@@ -305,7 +327,10 @@ class RetryView(APIView):
         responses={201: GenerationSerializer},
     )
     def post(self, request: Request, generation_id: UUID) -> Response:
-        """A new clip with the recipe of one that failed or was cancelled, at today's price."""
+        """Try a clip again.
+
+        A new clip with the recipe of one that failed or was cancelled, at today's price.
+        """
         owner = owner_of(request)
         data = checked(RetrySerializer(data=request.data))
 
@@ -320,6 +345,8 @@ class RetryView(APIView):
 class EventsView(APIView):
     """What happened to a clip."""
 
+    pagination_class = Whole
+
     @extend_schema(
         operation_id="generations_events",
         parameters=[
@@ -328,26 +355,25 @@ class EventsView(APIView):
         responses=EventSerializer(many=True),
     )
     def get(self, request: Request, generation_id: UUID) -> Response:
-        """The clip's events in order, at most 100 after `after`."""
+        """What happened to the clip.
+
+        Its events in order, at most 100 after `after`.
+        """
         owner = owner_of(request)
         found(owner, generation_id)
         try:
             after = int(request.query_params.get("after", "0"))
         except ValueError:
             raise InvalidRequest(field="after", reason="after is a number.") from None
-        return Response(
-            {
-                "results": [
-                    {
-                        "number": one.number,
-                        "kind": one.kind,
-                        "subject_id": str(one.subject_id),
-                        "data": one.data,
-                        "created_at": one.created_at,
-                    }
-                    for one in events_of(owner.pk, after=after, subject_id=generation_id)
-                ],
-                "next": None,
-                "previous": None,
-            }
+        return self.pagination_class().get_paginated_response(
+            [
+                {
+                    "number": one.number,
+                    "kind": one.kind,
+                    "subject_id": str(one.subject_id),
+                    "data": one.data,
+                    "created_at": one.created_at,
+                }
+                for one in events_of(owner.pk, after=after, subject_id=generation_id)
+            ]
         )

@@ -11,6 +11,9 @@ from workers.redis_breaker import breaker
 
 __all__ = ["project"]
 
+# What `me/` asks once it knows who asks: the storage used.
+STATEMENTS_OF_ME = 1
+
 
 @pytest.fixture
 def owner(db: None) -> User:

@@ -12,12 +12,14 @@ from django.core.exceptions import ImproperlyConfigured
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from pytest_django import Settings
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory
 from rest_framework.views import APIView
 
 from accounts import profile
+from accounts.api.serializers import ProfileSerializer
 from accounts.errors import AccountSuspended
 from accounts.events.log import events_of
 from accounts.models import Preferences, User
@@ -28,6 +30,12 @@ from accounts.tiers import read_tiers, tier_of, tiers
 from tests.factories import UserFactory, api_key
 
 pytestmark = pytest.mark.django_db
+
+
+class Again(serializers.Serializer[User]):
+    """The tier, once more."""
+
+    tier = serializers.CharField()
 
 
 @pytest.fixture
@@ -43,6 +51,7 @@ class TestProfile:
         assert (shown["id"], shown["email"], shown["name"]) == (str(owner.pk), owner.email, "Ana")
         assert shown["tier"]["name"] == "free"
         assert shown["tier"]["running_jobs"] == 3
+        assert shown["storage"] == {"used_bytes": 0, "limit_bytes": 5_000_000_000}
         assert "password" not in shown
 
     def test_only_the_name_can_be_changed(self, signed: APIClient, owner: User) -> None:
@@ -54,13 +63,11 @@ class TestProfile:
         after = User.objects.get(pk=owner.pk)
         assert (after.name, after.email, after.tier, after.is_staff) == ("Anna", owner.email, "free", False)
 
-    def test_other_parts_of_the_system_add_theirs(
-        self, signed: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_other_parts_of_the_system_add_theirs(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(profile, "_PARTS", {})
-        profile.register("storage", lambda user: {"of": str(user.pk)})
+        profile.register("again", Again)
 
-        assert signed.get("/api/v1/me/").json()["storage"] == {"of": str(owner.pk)}
+        assert ProfileSerializer(owner).data["again"] == {"tier": "free"}
 
     @pytest.mark.parametrize("path", ["", "preferences/", "api-keys/"])
     def test_nobody_in_particular_is_refused(self, client: APIClient, path: str) -> None:

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.signals import user_joined
+from tests.accounts.conftest import STATEMENTS_OF_ME
 from tests.factories import PASSWORD, UserFactory, api_key
 
 EMAIL = "ana@example.com"
@@ -168,7 +169,7 @@ def test_an_access_token_costs_one_statement(
 ) -> None:
     token = sign_in(client, owner)["access_token"]
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(1 + STATEMENTS_OF_ME):
         assert me(client, token).status_code == 200
 
 

@@ -19,6 +19,7 @@ from accounts import supabase
 from accounts.errors import IdentityProviderAway
 from accounts.models import Identity, User
 from accounts.supabase import KeySet
+from tests.accounts.conftest import STATEMENTS_OF_ME
 from tests.accounts.project import Project, me
 
 SECRET = "a secret of a project, thirty-two bytes or more"
@@ -62,7 +63,7 @@ class TestWhoIsLetIn:
         token = project.token()
         me(client, token)
 
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(1 + STATEMENTS_OF_ME):
             assert me(client, token).status_code == 200
 
 
