@@ -52,7 +52,7 @@ def prepare(owner: User, draft: Draft) -> tuple[GenerationRequest, guards.Standi
         resolution=now.resolution or DEFAULT_RESOLUTION,
         ratio=now.ratio or model.default_ratio,
     )
-    guards.moderate(request.prompt, request.negative_prompt)
+    guards.moderate(prompt=request.prompt, negative_prompt=request.negative_prompt)
     for name, kind in (
         ("start_image", AssetKind.IMAGE),
         ("end_image", AssetKind.IMAGE),

@@ -99,8 +99,8 @@ def local_rules(prompt: str) -> bool:
     return pattern is None or pattern.search(prompt) is None
 
 
-def moderate(*texts: str) -> None:
-    """Asks the installed moderator before anything is spent. Raises Moderated."""
-    for text in texts:
+def moderate(**texts: str) -> None:
+    """Asks the installed moderator about each field's text before anything is spent. Raises Moderated."""
+    for field, text in texts.items():
         if text and not _moderator()(text):
-            raise Moderated(field="prompt")
+            raise Moderated(field=field)
