@@ -1,5 +1,6 @@
 """Projects: what an owner is making."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from generations import assets
 from generations.api import representation
 from generations.api.serializers import ProjectDetailSerializer, ProjectSerializer, ProjectWriteSerializer
 from generations.api.views import IDEMPOTENCY_KEY, checked, owner_of
+from generations.asset_errors import AssetInUse, AssetNotFound
 from generations.errors import InvalidRequest, NotFound, StillRunning
 from generations.models import AssetKind, Generation, GenerationStatus, Project, ProjectState
 from workers import clock
@@ -77,8 +79,18 @@ def fields_of(owner: User, data: dict[str, Any]) -> dict[str, Any]:
         if name in data:
             if data[name] is not None:
                 assets.find_ready(owner.pk, data[name], [kind], field=name, now=clock.now())
+                assets.touch([data[name]])
             fields[f"{name}_id"] = data[name]
     return fields
+
+
+def inputs_of_none(owner: User, project: Project) -> list[UUID]:
+    """The deleted project's files that no other project of the owner names, in the order of their ids."""
+    named = {one for name in INPUTS if (one := getattr(project, f"{name}_id")) is not None}
+    others = Project.objects.filter(owner_id=owner.pk, deleted_at__isnull=True)
+    for name in INPUTS:
+        named -= set(others.filter(**{f"{name}_id__in": named}).values_list(f"{name}_id", flat=True))
+    return sorted(named)
 
 
 class ProjectsView(APIView):
@@ -177,11 +189,16 @@ class ProjectView(APIView):
     def delete(self, request: Request, project_id: UUID) -> Response:
         """Delete the project.
 
-        Its clips stay in the library. 409 while one is being made.
+        Its clips stay in the library; the files that only it was made from go with it. 409 while a clip is being
+        made.
         """
+        owner = owner_of(request)
         with transaction.atomic():
-            project = found(owner_of(request), project_id)
+            project = found(owner, project_id)
             if Generation.objects.filter(project=project, status__in=OPEN).exists():
                 raise StillRunning()
             Project.objects.filter(id=project.id).update(deleted_at=AppNow())
+            for asset_id in inputs_of_none(owner, project):
+                with suppress(AssetInUse, AssetNotFound):
+                    assets.delete(owner.pk, asset_id)
         return Response(status=status.HTTP_204_NO_CONTENT)

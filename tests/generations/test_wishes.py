@@ -12,6 +12,7 @@ from pytest_django import Settings
 from accounts.models import User
 from generations import guards
 from generations.models import Asset, Attempt, Generation
+from tests.generations.storage.files import make_asset
 from tests.providers.sandbox import RunningSandbox
 from workers import clock
 from workers.models import Job
@@ -167,6 +168,24 @@ def test_a_project_counts_its_clips_and_is_not_deleted_while_one_is_made(
     assert api.delete(f"/api/v1/generations/{done['id']}/").status_code == 204
     assert get(api, f"generations/{done['id']}/").status_code == 404
     assert get(api, f"assets/{done['video']['id']}/").status_code == 404
+
+
+def test_files_that_only_a_project_was_made_from_go_with_it(api: Client, owner: User, bucket: Any) -> None:
+    shared, own, pinned = (make_asset(owner, kind="image", origin="upload") for _ in range(3))
+    sound = make_asset(owner, kind="audio", origin="upload", media_type="audio/mpeg")
+    Asset.objects.filter(id=pinned.id).update(pinned_until=clock.now() + timedelta(hours=1))
+    first, second, third = (
+        post(api, "projects/", {"title": "Boats", "character": str(character.id), **more}).json()["id"]
+        for character, more in ((shared, {"audio": str(sound.id)}), (shared, {}), (pinned, {}))
+    )
+
+    for project in (first, third):
+        assert api.delete(f"/api/v1/projects/{project}/").status_code == 204
+
+    states = dict(Asset.objects.values_list("id", "state"))
+    assert states == {shared.id: "ready", own.id: "ready", pinned.id: "ready", sound.id: "deleted"}
+    assert api.delete(f"/api/v1/projects/{second}/").status_code == 204
+    assert Asset.objects.get(id=shared.id).state == "deleted"
 
 
 def test_projects_are_found_by_their_words_their_star_and_their_state(api: Client) -> None:
