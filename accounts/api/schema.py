@@ -12,6 +12,14 @@ from typing import Any
 import yaml
 from allauth.headless.spec.internal.schema import pin_client, specify_signup_fields, specify_user
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key and body again replays the answer.",
+)
 
 PREFIX = "/api/v1/auth/"
 TAG = "auth"

@@ -95,7 +95,7 @@ class NewApiKeySerializer(serializers.Serializer[Any]):
 class MadeApiKeySerializer(ApiKeySerializer):
     """A key just made, with its secret: shown this once."""
 
-    secret = serializers.CharField(read_only=True)
+    secret = serializers.CharField(read_only=True, allow_null=True)
 
     class Meta(ApiKeySerializer.Meta):
         fields: ClassVar = [*ApiKeySerializer.Meta.fields, "secret"]

@@ -7,6 +7,7 @@ means nothing here.
 """
 
 import json
+import logging
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
@@ -17,16 +18,22 @@ from allauth.headless.account import views
 from allauth.headless.base.views import APIView
 from allauth.headless.constants import Client
 from allauth.headless.tokens.views import RefreshTokenView
+from django.db import InterfaceError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
+from psycopg_pool import PoolTimeout
 
 from accounts.rates import take
 from accounts.throttles import sign_in_limits
 
 View = Callable[..., HttpResponseBase]
 
+logger = logging.getLogger(__name__)
+
 LARGEST_BODY = 10_000
+# Seconds after which what is away may be back.
+RETRY_AFTER = 5
 
 # Path under auth/, allauth's view, its name.
 _VIEWS: tuple[tuple[str, type[APIView], str], ...] = (
@@ -88,12 +95,32 @@ def _guarded(view: View) -> View:
             refusal["Retry-After"] = str(wait)
             return refusal
         try:
-            response = view(request, *args, **kwargs)
-        except ImmediateHttpResponse as immediate:
-            response = immediate.response
+            response = _answered(view, request, *args, **kwargs)
+        except (OperationalError, InterfaceError, PoolTimeout):
+            return _away("database_unavailable", "We are back in a moment; nothing was changed.")
+        except OSError as error:
+            # SMTP's own errors are of this kind too. What was done is undone, so that trying again is the same.
+            logger.error("mail could not be sent: %s", type(error).__name__, extra={"alarm": "mail"})
+            return _away("mail_unavailable", "The mail could not be sent; nothing was changed.")
         return _with_error(response) if response.status_code >= 400 else response
 
     return guarded
+
+
+def _answered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    """allauth's answer, all or nothing: a sign-up whose mail can't be sent leaves no account behind."""
+    with transaction.atomic():
+        try:
+            return view(request, *args, **kwargs)
+        except ImmediateHttpResponse as immediate:
+            response: HttpResponseBase = immediate.response
+            return response
+
+
+def _away(code: str, message: str) -> JsonResponse:
+    refusal = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, code, message, retryable=True)
+    refusal["Retry-After"] = str(RETRY_AFTER)
+    return refusal
 
 
 def _email_in(request: HttpRequest) -> str:

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.api import schema as schema
 from accounts.api.pagination import Page
+from accounts.api.schema import IDEMPOTENCY_KEY
 from accounts.api.serializers import (
     ApiKeySerializer,
     MadeApiKeySerializer,
@@ -22,6 +23,7 @@ from accounts.api.serializers import (
     ProfileSerializer,
 )
 from accounts.credentials import make_api_key, revoke_api_key
+from accounts.idempotency import Answer, once
 from accounts.models import ApiKey, Preferences, User
 from accounts.permissions import HasScope, IsInteractive
 from workers.clock import AppNow
@@ -93,18 +95,28 @@ class ApiKeysView(ListAPIView[ApiKey]):
         return self.list(request)
 
     @extend_schema(
-        operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: MadeApiKeySerializer}
+        operation_id="api_keys_create",
+        parameters=[IDEMPOTENCY_KEY],
+        request=NewApiKeySerializer,
+        responses={201: MadeApiKeySerializer},
     )
     def post(self, request: Request) -> Response:
         """Make an API key.
 
-        Its secret is shown in this answer and never again.
+        Its secret is shown in this answer and never again: a repeat by Idempotency-Key shows null.
         """
         wanted = NewApiKeySerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        made = make_api_key(owner_of(request), **wanted.validated_data)
-        answer = {**ApiKeySerializer(made.key).data, "secret": made.secret}
-        return Response(answer, status=status.HTTP_201_CREATED)
+        secrets: list[str] = []
+
+        def act() -> Answer:
+            made = make_api_key(owner_of(request), **wanted.validated_data)
+            secrets.append(made.secret)
+            return Answer(status=status.HTTP_201_CREATED, body=dict(ApiKeySerializer(made.key).data))
+
+        answer = once(request, act)
+        # Beside what is recorded: a secret is nowhere on disk.
+        return Response({**answer.body, "secret": secrets[-1] if secrets else None}, status=answer.status)
 
 
 class ApiKeyView(APIView):

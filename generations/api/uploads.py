@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.schema import IDEMPOTENCY_KEY
 from accounts.idempotency import Answer, once
 from accounts.throttles import CreateThrottle
 from generations import assets, uploads
@@ -23,7 +24,7 @@ from generations.api.serializers import (
     UploadSerializer,
     UploadStartSerializer,
 )
-from generations.api.views import IDEMPOTENCY_KEY, NewestFirst, checked, owner_of
+from generations.api.views import NewestFirst, checked, owner_of
 from generations.asset_errors import FileTooLarge
 from generations.errors import InvalidRequest
 from generations.inspection import Box

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.pagination import Page, Whole
+from accounts.api.schema import IDEMPOTENCY_KEY
 from accounts.events.log import events_of
 from accounts.idempotency import Answer, once
 from accounts.models import User
@@ -47,12 +48,6 @@ from workers.clock import AppNow
 from workers.models import Job
 
 SPENDING: tuple[type[BasePermission], ...] = (HasScope, IsNotSuspended)
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="The same key and body again replays the answer.",
-)
 
 
 def owner_of(request: Request) -> User:

@@ -9,9 +9,9 @@ from django.db import IntegrityError
 from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
-from accounts.credentials import MAX_API_KEYS, find_api_key, make_api_key
+from accounts.credentials import EVERY_SCOPE, MAX_API_KEYS, Credential, find_api_key, make_api_key
 from accounts.errors import TooManyApiKeys
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, IdempotencyRecord, User
 from tests.accounts.conftest import STATEMENTS_OF_ME
 from tests.accounts.races import at_once
 from tests.accounts.test_sign_in import sign_in
@@ -191,3 +191,21 @@ def test_an_account_has_at_most_twenty_keys_however_many_are_asked_for_at_once()
 
     assert [type(error) for error in errors] == [TooManyApiKeys] * 4
     assert ApiKey.objects.count() == MAX_API_KEYS
+
+
+def test_a_repeated_request_makes_one_key_and_tells_its_secret_once(client: APIClient, owner: User) -> None:
+    client.force_authenticate(owner, Credential(kind="session", scopes=EVERY_SCOPE))  # type: ignore[arg-type]
+
+    first, again = (
+        client.post(
+            "/api/v1/me/api-keys/", {"name": "Mine"}, format="json", headers={"Idempotency-Key": "once"}
+        )
+        for _ in range(2)
+    )
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["secret"]
+    assert again.json() == {**first.json(), "secret": None}
+    assert ApiKey.objects.count() == 1
+    recorded = str(list(IdempotencyRecord.objects.values()))
+    assert first.json()["secret"] not in recorded

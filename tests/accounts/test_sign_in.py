@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.db import OperationalError
 from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
@@ -332,3 +333,34 @@ def test_sign_up_is_limited_per_address(client: APIClient, settings: Settings) -
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     elsewhere = client.post("/api/v1/auth/signup", bodies[2], format="json", REMOTE_ADDR="192.0.2.10")
     assert elsewhere.status_code == 401
+
+
+def test_a_sign_up_whose_mail_can_not_be_sent_leaves_nothing_behind(
+    client: APIClient, settings: Settings
+) -> None:
+    delivers = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+
+    answer = post(client, "signup", {"email": EMAIL, "password": PASSWORD})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "mail_unavailable")
+    assert answer["Retry-After"] == "5"
+    assert not User.objects.filter(email=EMAIL).exists()
+    settings.EMAIL_BACKEND = delivers
+    assert post(client, "signup", {"email": EMAIL, "password": PASSWORD}).status_code == 401
+    assert key_in(mail.outbox[0])
+
+
+def test_signing_in_while_the_database_is_away_says_so(
+    client: APIClient, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    monkeypatch.setattr("accounts.api.sign_in.transaction.atomic", away)
+
+    answer = post(client, "login", {"email": owner.email, "password": PASSWORD})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_unavailable")
+    assert answer.json()["error"]["retryable"] is True
