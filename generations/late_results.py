@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, OuterRef, Subquery
 
 from generations.kinds import LATE_RESULT
 from generations.models import Attempt, AttemptState, Generation, GenerationStatus
 from workers import jobs
 from workers.clock import AppNow
+from workers.models import Job
 
 # How long after the attempt a result may still come.
 LOOKED_FOR = timedelta(days=2)
@@ -25,7 +27,13 @@ def expect(generation: Generation) -> bool:
 
 
 def look_again() -> int:
-    """Enqueue a look for every unknown attempt of the last two days whose clip failed; how many."""
+    """Enqueue a look for unknown attempts of the last two days whose clip failed, those not looked for longest first.
+
+    At most `BATCH`; how many.
+    """
+    looked_at = Job.objects.filter(kind=LATE_RESULT, subject_id=OuterRef("generation_id")).order_by(
+        "-created_at"
+    )
     unknown = (
         Attempt.objects.filter(
             state=AttemptState.UNKNOWN,
@@ -35,7 +43,8 @@ def look_again() -> int:
             generation__retried_by__isnull=True,
         )
         .select_related("generation")
-        .order_by("created_at")[:BATCH]
+        .annotate(looked_at=Subquery(looked_at.values("created_at")[:1]))
+        .order_by(F("looked_at").asc(nulls_first=True), "created_at")[:BATCH]
     )
     with transaction.atomic():
         return sum(expect(attempt.generation) for attempt in unknown)

@@ -273,3 +273,22 @@ def test_there_is_nothing_to_do_about_a_clip_that_is_not(transactional_db: None)
     for act in (release, lambda one: give(one, "https://example.com/video.mp4")):
         with pytest.raises(NotFound):
             act(uuid4())
+
+
+def test_more_lost_clips_than_one_look_takes_are_all_looked_for(
+    submitted: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vendor's bad hour leaves more of them than a batch; those that stay unknown must not hide the others."""
+    monkeypatch.setattr(late_results, "BATCH", 2)
+    lost = []
+    for _ in range(5):
+        lost.append(submitted())
+        unknown(lost[-1])
+        release(lost[-1])
+    looked: list[UUID] = []
+    for _ in range(3):
+        late_results.look_again()
+        open_jobs = Job.objects.filter(kind="late_result", ended_at=None)
+        looked += open_jobs.values_list("subject_id", flat=True)
+        open_jobs.update(state="completed", ended_at=clock.now())
+    assert set(looked) == set(lost)
