@@ -5,7 +5,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Literal, cast
 
 import jwt
 from django.conf import settings
@@ -31,6 +31,11 @@ class CredentialRefused(AuthenticationFailed):
 
     default_detail = "The credential is not valid. Sign in again."
     default_code = "invalid_token"
+
+
+def owner_of(request: Request) -> User:
+    """The signed-in user."""
+    return cast(User, request.user)
 
 
 class _HeaderAuthentication(BaseAuthentication, ABC):

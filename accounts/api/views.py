@@ -1,6 +1,5 @@
 """`me/`: the signed-in account's profile, preferences and API keys."""
 
-from typing import cast
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -22,16 +21,12 @@ from accounts.api.serializers import (
     PreferencesSerializer,
     ProfileSerializer,
 )
+from accounts.authentication import owner_of
 from accounts.credentials import make_api_key, revoke_api_key
 from accounts.idempotency import Answer, once
-from accounts.models import ApiKey, Preferences, User
+from accounts.models import ApiKey, Preferences
 from accounts.permissions import HasScope, IsInteractive
 from workers.clock import AppNow
-
-
-def owner_of(request: Request) -> User:
-    """The signed-in user."""
-    return cast(User, request.user)
 
 
 class ProfileView(APIView):

@@ -1,8 +1,5 @@
 """An owner's money: the figures, the ledger, and the check that they agree. Nothing here changes anything."""
 
-from typing import cast
-from uuid import UUID
-
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
@@ -12,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.pagination import Page
+from accounts.authentication import owner_of
 from credits import ledger, verification
 from credits.models import Entry
 
@@ -25,7 +23,7 @@ class BalanceView(APIView):
     @extend_schema(operation_id="credits_retrieve", responses=BalanceSerializer)
     def get(self, request: Request) -> Response:
         """Balance and held credits, and what they are worth."""
-        return Response(BalanceSerializer(ledger.balance_of(_owner(request))).data)
+        return Response(BalanceSerializer(ledger.balance_of(owner_of(request).pk)).data)
 
 
 class EntryPage(Page):
@@ -42,7 +40,7 @@ class EntriesView(ListAPIView[Entry]):
     filterset_class = EntryFilter
 
     def get_queryset(self) -> QuerySet[Entry]:
-        return Entry.objects.filter(owner=_owner(self.request))
+        return Entry.objects.filter(owner=owner_of(self.request).pk)
 
 
 class VerificationView(APIView):
@@ -51,8 +49,4 @@ class VerificationView(APIView):
     @extend_schema(operation_id="credits_verify", responses=VerificationSerializer)
     def get(self, request: Request) -> Response:
         """Recompute the account from its entries."""
-        return Response(VerificationSerializer(verification.verify(_owner(request))).data)
-
-
-def _owner(request: Request) -> UUID:
-    return cast(UUID, request.user.pk)
+        return Response(VerificationSerializer(verification.verify(owner_of(request).pk)).data)

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.api.pagination import Page
 from accounts.api.schema import IDEMPOTENCY_KEY
+from accounts.authentication import owner_of
 from accounts.events.log import EventEntry, append
 from accounts.idempotency import Answer, once
 from accounts.models import User
@@ -22,7 +23,7 @@ from accounts.throttles import CreateThrottle
 from generations import assets
 from generations.api import representation
 from generations.api.serializers import ProjectDetailSerializer, ProjectSerializer, ProjectWriteSerializer
-from generations.api.views import checked, owner_of
+from generations.api.views import checked
 from generations.asset_errors import AssetInUse, AssetNotFound
 from generations.errors import InvalidRequest, NotFound, StillRunning
 from generations.models import AssetKind, Generation, GenerationStatus, Project, ProjectState

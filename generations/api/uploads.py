@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.schema import IDEMPOTENCY_KEY
+from accounts.authentication import owner_of
 from accounts.idempotency import Answer, once
 from accounts.throttles import CreateThrottle
 from generations import assets, uploads
@@ -24,7 +25,7 @@ from generations.api.serializers import (
     UploadSerializer,
     UploadStartSerializer,
 )
-from generations.api.views import NewestFirst, checked, owner_of
+from generations.api.views import NewestFirst, checked
 from generations.asset_errors import FileTooLarge
 from generations.errors import InvalidRequest
 from generations.inspection import Box

@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.api.pagination import Page, Whole
 from accounts.api.schema import IDEMPOTENCY_KEY
+from accounts.authentication import owner_of
 from accounts.events.log import events_of
 from accounts.idempotency import Answer, once
 from accounts.models import User
@@ -48,11 +49,6 @@ from workers.clock import AppNow
 from workers.models import Job
 
 SPENDING: tuple[type[BasePermission], ...] = (HasScope, IsNotSuspended)
-
-
-def owner_of(request: Request) -> User:
-    """The signed-in user."""
-    return cast(User, request.user)
 
 
 def draft_of(data: dict[str, Any]) -> Draft:
