@@ -137,7 +137,8 @@ _pool = {
     "min_size": 0,
     # The most connections one process may hold.
     "max_size": env.int("DATABASE_POOL_SIZE", 10, validate=Range(min=1, max=100)),
-    "timeout": 5,
+    # Within the time that a request may take while the server is away.
+    "timeout": 1.5,
     "max_idle": 60,
 }
 DATABASES = {
@@ -148,6 +149,8 @@ DATABASES = {
         "PASSWORD": _database.get("password", ""),
         "HOST": _database.get("host", ""),
         "PORT": str(_database.get("port", "")),
+        # An empty statement as a connection leaves the pool: after a restart of the server each would fail once.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 2,
             "options": (
