@@ -18,7 +18,7 @@ from allauth.headless.account import views
 from allauth.headless.base.views import APIView
 from allauth.headless.constants import Client
 from allauth.headless.tokens.views import RefreshTokenView
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
@@ -95,26 +95,19 @@ def _guarded(view: View) -> View:
             refusal["Retry-After"] = str(wait)
             return refusal
         try:
-            response = _answered(view, request, *args, **kwargs)
+            response = view(request, *args, **kwargs)
+        except ImmediateHttpResponse as immediate:
+            response = immediate.response
         except (OperationalError, InterfaceError, PoolTimeout):
-            return _away("database_unavailable", "We are back in a moment; nothing was changed.")
+            return _away("database_unavailable", "We are back in a moment.")
         except OSError as error:
-            # SMTP's own errors are of this kind too. What was done is undone, so that trying again is the same.
+            # SMTP's own errors are of this kind too. No transaction is held while a mail server answers, so the
+            # account stays; signing in has its mail sent again.
             logger.error("mail could not be sent: %s", type(error).__name__, extra={"alarm": "mail"})
-            return _away("mail_unavailable", "The mail could not be sent; nothing was changed.")
+            return _away("mail_unavailable", "The mail could not be sent. Sign in to have it sent again.")
         return _with_error(response) if response.status_code >= 400 else response
 
     return guarded
-
-
-def _answered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-    """allauth's answer, all or nothing: a sign-up whose mail can't be sent leaves no account behind."""
-    with transaction.atomic():
-        try:
-            return view(request, *args, **kwargs)
-        except ImmediateHttpResponse as immediate:
-            response: HttpResponseBase = immediate.response
-            return response
 
 
 def _away(code: str, message: str) -> JsonResponse:
