@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 settings.MIDDLEWARE = ["tests.conformance.Conformance", *settings.MIDDLEWARE]
 
+# A machine that stalls for a second or two is not what a test within this process is about. The time that a request
+# may wait is held by the outages, whose processes have their own settings.
+_options: Any = settings.DATABASES["default"]["OPTIONS"]
+_options["pool"]["timeout"] = 30
+
 _sql_flush = DatabaseOperations.sql_flush
 
 
