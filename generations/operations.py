@@ -9,7 +9,7 @@ from uuid import UUID
 from generations import assets, attempts, encryption, late_results, transitions
 from generations.errors import AlreadyEnded, NotFound, NotSubmitted, WorkerBusy
 from generations.kinds import GENERATION, LATE_RESULT
-from generations.models import Attempt, AttemptState, Generation
+from generations.models import Attempt, Generation
 from generations.stages.deliver import Deliver
 from generations.stages.late import DeliverLate, is_wanted
 from workers import jobs
@@ -46,7 +46,8 @@ def release(generation_id: UUID) -> Generation:
 def give_result(generation_id: UUID, url: str) -> Generation:
     """Deliver a clip's result from where the operator says that it is, as any other result.
 
-    An open clip is charged as quoted once that is delivered; a failed one is delivered late, for nothing. Raises
+    An open clip is charged as quoted once that is delivered; a failed one is delivered late, for nothing. An address
+    that leads to no video is dropped, and the clip goes on as it was. Raises
     NotFound, NotSubmitted, AlreadyEnded, or WorkerBusy while a worker is at it.
     """
     standing, looking = _standing(generation_id, GENERATION), _standing(generation_id, LATE_RESULT)
@@ -57,7 +58,6 @@ def give_result(generation_id: UUID, url: str) -> Generation:
     if generation.ended_at is not None and not is_wanted(generation):
         raise AlreadyEnded(status=generation.status)
     Attempt.objects.filter(id=attempt.id).update(given_url=encryption.encrypt(url), failed_calls=0)
-    attempts.move(attempt, AttemptState.SUCCEEDED)
     if generation.ended_at is None:
         assert standing is not None, "an open clip has an open job"
         jobs.move(standing, kind=GENERATION, stage=Deliver.name)

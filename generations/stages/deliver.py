@@ -10,7 +10,7 @@ from django.conf import settings
 
 from generations import assets, attempts, delivery, encryption, polling, transitions
 from generations.delivery import Delivered, DeliveryFailed, Parcel
-from generations.models import Asset, AssetKind, AssetState, Attempt, Generation
+from generations.models import Asset, AssetKind, AssetState, Attempt, AttemptState, Generation
 from generations.models.assets import AssetOrigin
 from generations.stages.submit import end_failed, ended
 from providers.errors import ProviderError
@@ -103,6 +103,7 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
     def complete(self, attempt: Attempt, lease: Lease, delivered: Delivered) -> Next:
         """Store the asset's row, capture the hold, end the job."""
         generation = attempt.generation
+        attempts.move(attempt, AttemptState.SUCCEEDED)
         output = save_output(generation, lease, delivered)
         change = transitions.complete(generation, output)
         assets.unpin(generation.input_ids)
@@ -110,6 +111,12 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
 
     def give_up(self, generation: Generation, *, code: str, message: str) -> Next:
         return end_failed(generation, code=code, message=message, retryable=True)
+
+    def go_on(self, attempt: Attempt) -> Next:
+        """Back to asking the vendor, after an operator's address led to no video."""
+        if attempt.state == AttemptState.SUCCEEDED:
+            return Continue(stage=self.name)
+        return Continue(stage="poll" if attempt.external_id else "reconcile")
 
     def _after_error(self, answer: DeliverAnswer) -> Next:
         attempt, error = answer.attempt, answer.error
@@ -124,6 +131,10 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
             return Continue(
                 stage=self.name, due_in=min(polling.after_failure(failures), timedelta(seconds=20))
             )
+        if attempt.given_url is not None:
+            # The operator's address was wrong: that says nothing of what the vendor has.
+            Attempt.objects.filter(id=attempt.id).update(given_url=None, failed_calls=0)
+            return self.go_on(attempt)
         code = error.code if isinstance(error, DeliveryFailed) else "output_unavailable"
         return self.give_up(attempt.generation, code=code, message=str(error))
 

@@ -93,8 +93,12 @@ class DeliverLate(Deliver):
         generation = Generation.objects.select_for_update(of=("self",)).get(id=attempt.generation_id)
         if not is_wanted(generation):
             return End(state=JobState.COMPLETED)
+        attempts.move(attempt, AttemptState.SUCCEEDED)
         change = transitions.complete_late(generation, save_output(generation, lease, delivered))
         return End(state=JobState.COMPLETED, changes=[change] if change else [])
+
+    def go_on(self, attempt: Attempt) -> Next:
+        return Continue(stage=FindLate.name)
 
     def give_up(self, generation: Generation, *, code: str, message: str) -> Next:
         return End(state=JobState.FAILED, error_code=code)

@@ -262,9 +262,10 @@ def test_an_address_within_our_network_is_never_fetched(
     worker.until(lambda: Attempt.objects.get().failed_calls > 0)
     Attempt.objects.update(failed_calls=TRIES - 1)
     Job.objects.update(due_at=clock.now())
-    ended = followed(api, worker, str(stuck))
-    assert (ended["status"], ended["error"]["code"]) == ("failed", "output_unavailable")
-    assert entries_of(str(stuck)) == ["hold", "release"]
+    worker.until(lambda: Attempt.objects.get().given_url is None)
+    clip = get(api, f"generations/{stuck}/").json()
+    assert (clip["status"], clip["stage"]) == ("processing", "generating"), "the vendor is asked again"
+    assert entries_of(str(stuck)) == ["hold"]
     assert not Asset.objects.filter(origin="generation").exists()
     assert not Entry.objects.filter(owner=owner, kind="capture").exists()
 
