@@ -25,7 +25,7 @@ _SECRET_NAME = re.compile(r"(SECRET|PASSWORD|TOKEN|_KEY)(_|$)")
 _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
 _CREDENTIAL = re.compile(r"(?i)\b(Bearer|Api-Key|Basic)\s+[\w.~+/=-]{8,}")
 _SIGNATURE = re.compile(
-    r"(?i)([?&](?:X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|token)=)[^&\s\"]+"
+    r"(?i)([?&](?:X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|token|upload_id)=)[^&\s\"]+"
 )
 _REDACTED = "[redacted]"
 

@@ -1,0 +1,1 @@
+"""Language models: one contract, and an adapter for each vendor that keeps it."""
