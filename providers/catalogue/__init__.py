@@ -10,6 +10,7 @@ from types import MappingProxyType
 from . import sandbox
 from .facts import (
     ChoiceControl,
+    ContentType,
     Control,
     InvalidControl,
     NumberControl,
@@ -26,6 +27,7 @@ MODELS: Mapping[str, VideoModel] = MappingProxyType(
 __all__ = [
     "MODELS",
     "ChoiceControl",
+    "ContentType",
     "Control",
     "InvalidControl",
     "NumberControl",

@@ -24,6 +24,19 @@ class PriceUnit(StrEnum):
     CLIP = "clip"
 
 
+class ContentType(StrEnum):
+    """What a clip mostly shows."""
+
+    TALKING_PERSON = "talking_person"
+    PERSON = "person"
+    PRODUCT = "product"
+    LANDSCAPE = "landscape"
+    ACTION = "action"
+    ANIMATION = "animation"
+    TEXT = "text"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceControl:
     """One word out of `choices`."""
@@ -111,6 +124,12 @@ class VideoModel:
     enhance: bool = False
     seed: bool = False
     controls: Sequence[Control] = ()
+    strengths: frozenset[ContentType]
+    """What it is good at."""
+    quality: int
+    """How good its pictures are among the models known, from 1 to 5."""
+    watermark: bool = False
+    """Whether the vendor puts its mark on the picture."""
     requires_tier: str | None = None
     """The lowest tier that may use it; None: everybody."""
     available_from: datetime | None = None

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from providers.contract import Mode
 
-from .facts import ChoiceControl, NumberControl, PriceUnit, ProviderLimits, VideoModel
+from .facts import ChoiceControl, ContentType, NumberControl, PriceUnit, ProviderLimits, VideoModel
 
 FAULTS = (
     "slow",
@@ -79,6 +79,8 @@ MODELS = (
             _FAULT,
             _SECONDS,
         ),
+        strengths=frozenset(ContentType) - {ContentType.TALKING_PERSON},
+        quality=3,
         price_unit=PriceUnit.SECOND,
         expected_seconds=timedelta(seconds=4),
         webhook_expected=True,
@@ -97,6 +99,8 @@ MODELS = (
         ratios=("16:9", "9:16"),
         max_prompt_length=1_000,
         controls=(_FAULT, _SECONDS),
+        strengths=frozenset({ContentType.TEXT, ContentType.ANIMATION}),
+        quality=1,
         price_unit=PriceUnit.CLIP,
         expected_seconds=timedelta(seconds=2),
         webhook_expected=True,
@@ -120,6 +124,8 @@ MODELS = (
         seed=True,
         controls=(_FAULT, _SECONDS),
         requires_tier="pro",
+        strengths=frozenset(ContentType),
+        quality=4,
         price_unit=PriceUnit.SECOND,
         expected_seconds=timedelta(seconds=8),
         webhook_expected=True,
@@ -141,6 +147,9 @@ MODELS = (
         deprecated_at=datetime(2026, 1, 1, tzinfo=UTC),
         retires_at=datetime(2026, 7, 1, tzinfo=UTC),
         successor="sandbox/motion-1",
+        strengths=frozenset(),
+        quality=1,
+        watermark=True,
         price_unit=PriceUnit.CLIP,
         expected_seconds=timedelta(seconds=4),
         limits=LIMITS,
