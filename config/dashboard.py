@@ -51,10 +51,13 @@ SELECT coalesce(sum(credits_used), 0)::bigint,
 FROM generations_generation WHERE created_at > app_now() - make_interval(hours => %(hours)s)
 """
 _COSTS = """
-SELECT attempt.cost_currency, sum(attempt.cost_amount) FROM generations_generation clip
-JOIN generations_attempt attempt ON attempt.generation_id = clip.id
-WHERE clip.created_at > app_now() - make_interval(hours => %(hours)s) AND attempt.cost_amount IS NOT NULL
-GROUP BY attempt.cost_currency
+SELECT currency, sum(amount) FROM (
+    SELECT attempt.cost_currency AS currency, attempt.cost_amount AS amount FROM generations_generation clip
+    JOIN generations_attempt attempt ON attempt.generation_id = clip.id
+    WHERE clip.created_at > app_now() - make_interval(hours => %(hours)s) AND attempt.cost_amount IS NOT NULL
+    UNION ALL SELECT 'USD', cost_usd FROM pipeline_languagecall
+    WHERE created_at > app_now() - make_interval(hours => %(hours)s) AND cost_usd > 0
+) AS paid GROUP BY currency
 """
 _STOPS = "SELECT key, stopped_at, stopped_reason FROM workers_gate WHERE stopped_at IS NOT NULL ORDER BY key"
 _PAUSES = "SELECT key, paused_until FROM workers_gate WHERE paused_until > app_now() ORDER BY key"

@@ -21,6 +21,8 @@ from credits import errors as credits
 from generations import asset_errors as assets
 from generations import errors as generations
 from generations import storage
+from pipeline import errors as pipeline
+from workers import errors as workers
 from workers.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,17 @@ STATUS: dict[type[DomainError], int] = {
     assets.FileTooLarge: 413,
     assets.QuotaExceeded: 413,
     storage.StorageUnavailable: 503,
+    pipeline.NoSample: 422,
+    pipeline.NoPlan: 409,
+    pipeline.AlreadyRunning: 409,
+    pipeline.PlanInvalid: 422,
+    pipeline.EditInvalid: 422,
+    pipeline.PlanChanged: 409,
+    pipeline.TooManyWorks: 429,
+    pipeline.TooManyListeners: 503,
+    workers.JobNotFound: 404,
+    workers.JobNotCancellable: 409,
+    workers.UnknownFilter: 422,
 }
 
 DATABASE_RETRY_AFTER = 2

@@ -255,6 +255,26 @@ INPUT_URL_VALID = timedelta(hours=6)
 MODERATOR = env.str("MODERATOR", "generations.guards.local_rules")
 MODERATION_WORDS: list[str] = env.list("MODERATION_WORDS", [])
 
+# --- Language models ---
+# A vendor without a key is not asked; with none the rules do what they can.
+GROQ_API_KEY = env.str("GROQ_API_KEY", "")
+GEMINI_API_KEY = env.str("GEMINI_API_KEY", "")
+XAI_API_KEY = env.str("XAI_API_KEY", "")
+# Other addresses of the same APIs; the vendors' own where empty.
+GROQ_BASE_URL = env.str("GROQ_BASE_URL", "")
+GEMINI_BASE_URL = env.str("GEMINI_BASE_URL", "")
+XAI_BASE_URL = env.str("XAI_BASE_URL", "")
+# Who plans and chats, and who looks at pictures: the first one first, ids of providers.catalogue.language.
+LANGUAGE_MODELS: list[str] = env.list(
+    "LANGUAGE_MODELS",
+    ["groq/openai/gpt-oss-120b", "gemini/gemini-3.8-flash", "xai/grok-4-1-fast-non-reasoning"],
+)
+VISION_MODELS: list[str] = env.list(
+    "VISION_MODELS",
+    ["gemini/gemini-3.8-flash", "groq/qwen/qwen3.8-27b", "xai/grok-4-1-fast-non-reasoning"],
+)
+TRANSCRIPTION_MODEL = env.str("TRANSCRIPTION_MODEL", "groq/whisper-large-v3-turbo")
+
 # --- Users and sign-in ---
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -352,6 +372,7 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.RequestThrottle"],
     # How many proxies of our own stand before us: what `X-Forwarded-For` says further left is the client's word.
+    "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.NewestFirst",
     "EXCEPTION_HANDLER": "config.errors.handle",
     "DEFAULT_SCHEMA_CLASS": "config.openapi.Operation",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -384,5 +405,9 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ProjectState": "generations.models.ProjectState",
         "Mode": "providers.contract.Mode",
         "CancelOutcome": "generations.cancellation.CancelResult",
+        "GenerationStage": "generations.api.serializers.GENERATION_STAGES",
+        "WorkStage": "pipeline.api.serializers.WORK_STAGES",
+        "JobState": "workers.models.JobState",
+        "PlanAuthor": "pipeline.models.Author",
     },
 }

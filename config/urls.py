@@ -16,6 +16,8 @@ urlpatterns = [
     path("api/v1/", include("accounts.urls")),
     path("api/v1/", include("credits.urls")),
     path("api/v1/", include("generations.urls")),
+    path("api/v1/", include("pipeline.urls")),
+    path("api/v1/", include("workers.urls")),
     path("webhooks/<str:provider>/<str:token>/", webhook, name="webhook"),
 ]
 

@@ -9,7 +9,7 @@ class GenerationsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import profile
-        from generations import expiry, inventory, late_results, quotes, receiving, scratch
+        from generations import cancellation, expiry, inventory, late_results, quotes, receiving, scratch
         from generations.api.serializers import StorageSerializer
         from generations.kinds import GENERATION, LATE_RESULT
         from generations.stages.deliver import Deliver
@@ -19,7 +19,11 @@ class GenerationsConfig(AppConfig):
         from generations.stages.submit import Submit
         from workers import jobs
 
-        jobs.register(jobs.JobKind(name=GENERATION, stages=[Submit(), Reconcile(), Poll(), Deliver()]))
+        jobs.register(
+            jobs.JobKind(
+                name=GENERATION, stages=[Submit(), Reconcile(), Poll(), Deliver()], cancel=cancellation.cancel
+            )
+        )
         jobs.register(jobs.JobKind(name=LATE_RESULT, stages=[FindLate(), DeliverLate()]))
         for name, every, run in (
             ("late_results", timedelta(minutes=10), late_results.look_again),

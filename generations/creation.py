@@ -119,6 +119,7 @@ def _write(owner: User, tier: Tier, priced: Priced, wish: Wish, now: datetime) -
         owner_places=tier.running_jobs,
         progress=10,
         eta_at=eta_at,
+        project_id=wish.project_id,
     )
     generation = Generation(
         id=generation_id,

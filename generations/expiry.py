@@ -35,7 +35,8 @@ WITH due AS (
     LIMIT %s FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE generations_asset asset SET deletion_retry_at = app_now() FROM due WHERE asset.id = due.id
-    RETURNING asset.id, asset.owner_id, asset.state, asset.kind, asset.key, asset.thumbnail_key, asset.poster_key
+    RETURNING asset.id, asset.owner_id, asset.state, asset.kind, asset.key, asset.thumbnail_key, asset.poster_key,
+        asset.further_keys
 )
 SELECT taken.*, made_by.id FROM taken LEFT JOIN generations_generation made_by ON made_by.output_id = taken.id
 """
@@ -76,11 +77,12 @@ class _Due:
     key: str
     thumbnail_key: str
     poster_key: str
+    further_keys: list[str]
     generation_id: UUID | None
 
     @property
     def keys(self) -> list[str]:
-        return [key for key in (self.key, self.thumbnail_key, self.poster_key) if key]
+        return [key for key in (self.key, self.thumbnail_key, self.poster_key, *self.further_keys) if key]
 
 
 def expire_due(batches: int = BATCHES) -> int:

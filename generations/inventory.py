@@ -70,8 +70,8 @@ def _delete_orphans(batch: Sequence[StoredKey], now: datetime) -> int:
 
 
 def _keys_of(rows: QuerySet[Asset]) -> Iterator[str]:
-    for keys in rows.values_list("key", "thumbnail_key", "poster_key"):
-        yield from keys
+    for *keys, further in rows.values_list("key", "thumbnail_key", "poster_key", "further_keys"):
+        yield from (*keys, *further)
 
 
 def _report_lost(batch: Sequence[StoredKey], now: datetime, *, after: str, last: str) -> int:

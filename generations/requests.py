@@ -106,7 +106,7 @@ def complete(
         )
     _check_choice("resolution", wanted_resolution, model.resolutions, model)
     _check_choice("ratio", wanted_ratio, model.ratios, model)
-    _check_resolution_of_tier(wanted_resolution, tier)
+    check_resolution_of_tier(wanted_resolution, tier)
     if duration not in model.durations:
         _refuse_duration(duration, model)
     if draft.style:
@@ -186,7 +186,8 @@ def _check_tier(model: VideoModel, tier: Tier) -> None:
         raise TierRequired(field="model", tier=model.requires_tier)
 
 
-def _check_resolution_of_tier(resolution: str, tier: Tier) -> None:
+def check_resolution_of_tier(resolution: str, tier: Tier) -> None:
+    """Raises TierRequired."""
     if RESOLUTIONS.index(resolution) > RESOLUTIONS.index(tier.max_resolution):
         needed = min(
             (

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
-from workers import crash, gates, heartbeats
+from workers import crash, gates, heartbeats, progress
 from workers.jobs import BEGIN_SECONDS, KINDS, Change, Continue, End, Lease, Next, Outcome, Stage, announce
 from workers.log_context import log_context
 
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 20.0
 RENEW_SECONDS = 6.0
+# How often long calls are asked how far they are.
+REPORT_SECONDS = 1.0
 # Claims that ended without a result after which a job is given up: it may be what kills the workers.
 MOST_CLAIMS = 5
 BATCH = 200
@@ -56,6 +58,25 @@ WHERE id IN (
     JOIN unnest(%(ids)s::uuid[], %(fences)s::bigint[]) AS mine (id, fence) USING (id, fence)
     WHERE job.lease_until IS NOT NULL FOR NO KEY UPDATE OF job SKIP LOCKED
 )
+"""
+
+# What long calls say of themselves, announced as rarely as any progress; and whether they are still wanted.
+_REPORT = f"""
+WITH mine AS (
+    SELECT job.id, told.progress, abs(told.progress - job.announced_progress) >= {ANNOUNCE_PERCENT}
+        AND (job.announced_at IS NULL OR job.announced_at <= app_now() - interval '{ANNOUNCE_SECONDS} seconds') AS loud
+    FROM workers_job job
+    JOIN unnest(%(ids)s::uuid[], %(fences)s::bigint[], %(progress)s::smallint[]) AS told (id, fence, progress)
+        USING (id, fence)
+    WHERE job.lease_until IS NOT NULL AND job.ended_at IS NULL FOR NO KEY UPDATE OF job SKIP LOCKED
+)
+UPDATE workers_job job SET
+    progress = coalesce(mine.progress, job.progress),
+    announced_progress = CASE WHEN mine.loud THEN mine.progress ELSE job.announced_progress END,
+    announced_at = CASE WHEN mine.loud THEN app_now() ELSE job.announced_at END
+FROM mine WHERE job.id = mine.id
+RETURNING job.id, job.owner_id, job.kind, job.subject_id, job.progress, coalesce(mine.loud, false),
+    job.cancel_requested_at IS NOT NULL
 """
 
 _LOCK_HELD = """
@@ -204,6 +225,8 @@ class _Claimed:
 
     lease: Lease
     until: float
+    # Of a call that says how far it is.
+    reporter: progress.Reporter | None = None
 
 
 class Engine:
@@ -285,7 +308,8 @@ class Engine:
         now = time.monotonic()
         with self._changed:
             for stage, lease, _ in calls:
-                self._claimed[lease.job_id] = _Claimed(lease, now + stage.deadline)
+                reporter = progress.Reporter() if stage.reports else None
+                self._claimed[lease.job_id] = _Claimed(lease, now + stage.deadline, reporter)
                 self._busy[stage.name] += 1
         for stage, lease, work in calls:
             self._pool.submit(self._call, stage, lease, work, begin_by)
@@ -338,6 +362,9 @@ class Engine:
                     )
                     self._forget(lease, stage)
                     return
+                with self._changed:
+                    claimed = self._claimed.get(lease.job_id)
+                progress.follow(claimed.reporter if claimed is not None else None)
                 answer = stage.call(work)
                 crash.point(f"{stage.name}.after_call")
         except Exception:
@@ -413,7 +440,13 @@ class Engine:
 
     def _renew(self) -> None:
         """Renew the leases of running calls and tell that this process lives, every few seconds."""
+        renew_at = 0.0
         while not self._stopping.is_set() or self._claimed:
+            self._report()
+            if time.monotonic() < renew_at:
+                self._stopping.wait(REPORT_SECONDS)
+                continue
+            renew_at = time.monotonic() + RENEW_SECONDS
             now = time.monotonic()
             with self._changed:
                 leases = [claimed.lease for claimed in self._claimed.values() if claimed.until > now]
@@ -433,7 +466,52 @@ class Engine:
                 logger.warning("leases could not be renewed: %s", error)
             finally:
                 connection.close()
-            self._stopping.wait(RENEW_SECONDS)
+            self._stopping.wait(REPORT_SECONDS)
+
+    def _report(self) -> None:
+        """Write how far the long calls are, and tell them whether they are still wanted."""
+        with self._changed:
+            telling = {
+                job_id: (claimed.lease, claimed.reporter)
+                for job_id, claimed in self._claimed.items()
+                if claimed.reporter is not None
+            }
+        if not telling:
+            return
+        try:
+            with transaction.atomic():
+                announce(_reported(telling))
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("progress could not be written: %s", error)
+        finally:
+            connection.close()
+
+
+def _reported(telling: Mapping[UUID, tuple[Lease, progress.Reporter]]) -> list[Change]:
+    """Write and read what there is to tell of these jobs; the changes to announce. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REPORT,
+            {
+                "ids": list(telling),
+                "fences": [lease.fence for lease, _ in telling.values()],
+                "progress": [reporter.percent for _, reporter in telling.values()],
+            },
+        )
+        rows = cursor.fetchall()
+    changes = []
+    for job_id, owner_id, kind, subject_id, percent, loud, cancelled in rows:
+        telling[job_id][1].cancelled = cancelled
+        if loud and owner_id is not None:
+            changes.append(
+                Change(
+                    owner_id=owner_id,
+                    kind=f"{kind}.progress",
+                    subject_id=subject_id,
+                    data={"progress": percent},
+                )
+            )
+    return changes
 
 
 def save(stage: Stage[Any, Any], answers: Sequence[tuple[Lease, Any]]) -> None:

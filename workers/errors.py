@@ -22,3 +22,21 @@ class DomainError(Exception):
     @property
     def message(self) -> str:
         return str(self)
+
+
+class JobNotFound(DomainError):
+    """There is no job with this id."""
+
+    code = "not_found"
+
+
+class JobNotCancellable(DomainError):
+    """This kind of job can't be cancelled."""
+
+    code = "not_cancellable"
+
+
+class UnknownFilter(DomainError):
+    """{reason}"""
+
+    code = "invalid"

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 
 from workers import doorbell
-from workers.models import JobState
+from workers.models import Job, JobState
 
 # A call begins within this time of its claim, well before the lease is over, or not at all: a process that was frozen
 # in between must not do what another has since done, or has proved undone.
@@ -95,11 +95,15 @@ class Stage(ABC, Generic[Work, Answer]):
     """One step of a kind of job: intent, call, result. Two short transactions, and none during the call."""
 
     name: ClassVar[str]
+    # In the words of the job's owner; "" for what he doesn't see.
+    label: ClassVar[str] = ""
     queue: ClassVar[str] = "io"
     # Seconds after which the lease is no longer renewed: the call must have ended by then.
     deadline: ClassVar[float] = 30.0
     # How many calls of this stage one process runs at once; None: as many as it has threads.
     at_once: ClassVar[int | None] = None
+    # Whether its call says how far it is, and ends early when it is told to: see `workers.progress`.
+    reports: ClassVar[bool] = False
 
     @abstractmethod
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, "Work | Next"]:
@@ -127,6 +131,9 @@ class JobKind:
 
     name: str
     stages: Sequence[Stage[Any, Any]]
+    # Stops the owner's job about this subject, in the caller's transaction; None: it can't be stopped, or it is
+    # none of its owner's business.
+    cancel: Callable[[UUID, UUID], object] | None = None
 
     def stage(self, name: str) -> Stage[Any, Any]:
         for stage in self.stages:
@@ -136,6 +143,20 @@ class JobKind:
 
 
 KINDS: dict[str, JobKind] = {}
+
+# A stage's label once the job's owner has asked to stop it.
+CANCELLING = "cancelling"
+
+
+def label_of(job: Job) -> str | None:
+    """What an open job is at, in its owner's words; None for one that has ended."""
+    if job.ended_at is not None:
+        return None
+    if job.cancel_requested_at is not None:
+        return CANCELLING
+    return KINDS[job.kind].stage(job.stage).label
+
+
 LISTENERS: list[Callable[[Sequence[Change]], None]] = []
 
 
@@ -177,7 +198,7 @@ def announce(changes: Sequence[Change]) -> None:
 _ENQUEUE = """
 INSERT INTO workers_job (
     id, owner_id, kind, stage, queue, subject_id, state, due_at, fence, claims, claimed_by,
-    gate, waits, holds, turn, owner_places, progress, announced_progress, error_code, created_at, eta_at
+    gate, waits, holds, turn, owner_places, progress, announced_progress, error_code, created_at, eta_at, project_id
 ) VALUES (
     %(id)s, %(owner)s, %(kind)s, %(stage)s, %(queue)s, %(subject)s, 'queued', coalesce(%(due)s, app_now()),
     0, 0, '', %(gate)s::varchar, %(gate)s::varchar IS NOT NULL, false,
@@ -186,7 +207,7 @@ INSERT INTO workers_job (
         (SELECT turn FROM workers_job WHERE gate = %(gate)s AND owner_id = %(owner)s AND waits
          ORDER BY turn DESC LIMIT 1)), 0) END,
     %(places)s,
-    %(progress)s, %(progress)s, '', app_now(), %(eta)s
+    %(progress)s, %(progress)s, '', app_now(), %(eta)s, %(project)s
 ) RETURNING created_at
 """
 
@@ -201,6 +222,7 @@ def enqueue(
     owner_places: int | None = None,
     progress: int = 0,
     eta_at: datetime | None = None,
+    project_id: UUID | None = None,
 ) -> UUID:
     """Write a job in the caller's transaction and ring once that has committed. One statement."""
     first = KINDS[kind].stages[0]
@@ -220,6 +242,7 @@ def enqueue(
                 "places": owner_places,
                 "progress": progress,
                 "eta": eta_at,
+                "project": project_id,
             },
         )
     transaction.on_commit(lambda: doorbell.ring(first.queue))

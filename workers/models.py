@@ -37,6 +37,8 @@ class Job(models.Model):
     stage = models.CharField(max_length=40)
     queue = models.CharField(max_length=16)
     subject_id = models.UUIDField()
+    # What its owner sees it under; null: under nothing.
+    project_id = models.UUIDField(null=True, blank=True)
     state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.QUEUED)
 
     due_at = models.DateTimeField(db_default=AppNow())
@@ -106,6 +108,17 @@ class Job(models.Model):
             ),
             models.Index(fields=["owner", "-created_at", "-id"], name="workers_job_owner_newest"),
             models.Index(fields=["kind", "subject_id"], name="workers_job_subject"),
+            models.Index(fields=["owner", "kind", "-created_at", "-id"], name="workers_job_owner_kind"),
+            models.Index(
+                fields=["owner", "project_id", "kind", "-created_at", "-id"],
+                condition=Q(project_id__isnull=False),
+                name="workers_job_project_kind",
+            ),
+            models.Index(
+                fields=["owner", "project_id", "-created_at", "-id"],
+                condition=Q(project_id__isnull=False),
+                name="workers_job_owner_project",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -24,6 +24,10 @@ class Page(CursorPagination):
         }
 
 
+class NewestFirst(Page):
+    ordering = ("-created_at", "-id")
+
+
 class Whole(Page):
     """A list that is short enough to be one page."""
 

@@ -24,6 +24,16 @@ class Refused(Exception):
         super().__init__(f"{request.method} {request.url}: {response.status_code} {response.text[:300]}")
 
 
+class Deviation(Exception):
+    """Something is not as it must be."""
+
+
+def expect(found: object, expected: object, what: str) -> None:
+    """Raise Deviation unless it is as expected."""
+    if found != expected:
+        raise Deviation(f"{what}: {found!r} instead of {expected!r}")
+
+
 class Client:
     """Speaks to one server, as one signed-in person once `sign_up` is done."""
 
@@ -50,6 +60,14 @@ class Client:
             if page["next"] is None:
                 return found
             page = self._call("GET", page["next"], 200).json()
+
+    def upload(self, name: str, media_type: str, content: bytes) -> Any:
+        """Bring a file by a pre-signed PUT; the asset, ready. Raises Refused or Deviation."""
+        ticket = self.post("uploads/", {"name": name, "media_type": media_type, "bytes": len(content)})
+        self.put_file(ticket["url"], ticket["headers"], content)
+        asset = self.post(f"uploads/{ticket['asset']['id']}/finish/", {}, expected=200)
+        expect(asset["state"], "ready", f"the uploaded {name}")
+        return asset
 
     def put_file(self, url: str, headers: Mapping[str, str], content: bytes) -> None:
         """PUT a file where a pre-signed link says. Raises Refused."""

@@ -1,4 +1,4 @@
-"""`python -m config.stack.demo`: the main job, from signing up to two videos, through the public REST API alone.
+"""`python -m config.stack.demo`: the main job, from signing up to videos and a plan, through the public REST API.
 
 It knows the server's address (PUBLIC_URL) and the mailbox (EMAIL_FOLDER). Ends with 1 at the first thing that is
 not as it must be.
@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .client import Client, Refused
+from .client import Client, Deviation, Refused, expect
+from .film import film
 
 OUTPUT = Path("demo-output")
 PASSWORD = "a demo that nobody guesses"  # noqa: S105 (of an account that lives for a minute)
@@ -30,10 +31,6 @@ POLL_SECONDS = 0.5
 DURATION_TOLERANCE_SECONDS = 0.2
 RATIO_TOLERANCE = 0.01
 ENDED = frozenset({"completed", "failed", "cancelled"})
-
-
-class Deviation(Exception):
-    """Something is not as it must be."""
 
 
 def demo(console: Console, address: str, mailbox: Path) -> None:
@@ -48,7 +45,7 @@ def demo(console: Console, address: str, mailbox: Path) -> None:
         one for one in client.get("models/")["results"] if one["provider"] == "sandbox" and usable(one)
     )
     project = client.post("projects/", {"title": "The demo"})
-    image = upload(client, start_image())
+    image = client.upload("sky.png", "image/png", start_image())
     console.print(
         f"Project [bold]{project['title']}[/], model [bold]{model['name']}[/], a start image uploaded"
     )
@@ -87,6 +84,7 @@ def demo(console: Console, address: str, mailbox: Path) -> None:
         videos.add_row(target.name, *checked(target, drafts[name]))
     console.print(videos)
     settle(console, client, granted["balance"], finished, quotes)
+    film(console, client)
 
 
 def usable(model: Mapping[str, Any]) -> bool:
@@ -115,16 +113,6 @@ def start_image() -> bytes:
     content = io.BytesIO()
     image.save(content, "PNG")
     return content.getvalue()
-
-
-def upload(client: Client, content: bytes) -> Any:
-    """Bring an image by a pre-signed PUT; the asset."""
-    announced = {"name": "sky.png", "media_type": "image/png", "bytes": len(content)}
-    ticket = client.post("uploads/", announced)
-    client.put_file(ticket["url"], ticket["headers"], content)
-    asset = client.post(f"uploads/{ticket['asset']['id']}/finish/", {}, expected=200)
-    expect(asset["state"], "ready", "the uploaded image")
-    return asset
 
 
 def print_quotes(console: Console, quotes: Mapping[str, Any]) -> None:
@@ -240,12 +228,6 @@ def settle(
     expect(client.get("credits/verify/")["agrees"], True, "the ledger's own check")
     console.print(f"Spent [bold]{spent:,}[/] credits, {balance['balance']:,} are left {worth(balance)}")
     console.print(f"The videos are in [bold]{OUTPUT.resolve()}[/]")
-
-
-def expect(found: object, expected: object, what: str) -> None:
-    """Raise Deviation unless it is as expected."""
-    if found != expected:
-        raise Deviation(f"{what}: {found!r} instead of {expected!r}")
 
 
 def main() -> int:

@@ -1,7 +1,5 @@
 """Projects: what an owner is making."""
 
-from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery
@@ -16,19 +14,15 @@ from rest_framework.views import APIView
 from accounts.api.pagination import Page
 from accounts.api.schema import IDEMPOTENCY_KEY
 from accounts.authentication import owner_of
-from accounts.events.log import EventEntry, append
 from accounts.idempotency import Answer, once
-from accounts.models import User
 from accounts.throttles import CreateThrottle
-from generations import assets
+from generations import projects
 from generations.api import representation
 from generations.api.serializers import ProjectDetailSerializer, ProjectSerializer, ProjectWriteSerializer
 from generations.api.views import checked
-from generations.asset_errors import AssetInUse, AssetNotFound
-from generations.errors import InvalidRequest, NotFound, StillRunning
-from generations.models import AssetKind, Generation, GenerationStatus, Project, ProjectState
+from generations.errors import InvalidRequest
+from generations.models import Generation, GenerationStatus, Project, ProjectState
 from workers import clock
-from workers.clock import AppNow
 from workers.models import Job
 
 NEWEST = 20
@@ -37,15 +31,6 @@ SORTS = {
     "-created_at": ("-created_at", "-id"),
     "-updated_at": ("-updated_at", "-id"),
 }
-INPUTS = {"sample": AssetKind.VIDEO, "character": AssetKind.IMAGE, "audio": AssetKind.AUDIO}
-
-
-def found(owner: User, project_id: UUID) -> Project:
-    """The owner's project, deleted ones not. Raises NotFound."""
-    project = Project.objects.filter(id=project_id, owner_id=owner.pk, deleted_at__isnull=True).first()
-    if project is None:
-        raise NotFound(what="project")
-    return project
 
 
 def counts_of(projects: list[Project]) -> dict[UUID, dict[str, int]]:
@@ -70,29 +55,6 @@ def counts_of(projects: list[Project]) -> dict[UUID, dict[str, int]]:
         }
         for row in rows
     }
-
-
-def fields_of(owner: User, data: dict[str, Any]) -> dict[str, Any]:
-    """The columns to write; every file is the owner's own and of the right kind."""
-    fields: dict[str, Any] = {
-        name: data[name] for name in ("title", "description", "favourite") if name in data
-    }
-    for name, kind in INPUTS.items():
-        if name in data:
-            if data[name] is not None:
-                assets.find_ready(owner.pk, data[name], [kind], field=name, now=clock.now())
-                assets.touch([data[name]])
-            fields[f"{name}_id"] = data[name]
-    return fields
-
-
-def inputs_of_none(owner: User, project: Project) -> list[UUID]:
-    """The deleted project's files that no other project of the owner names, in the order of their ids."""
-    named = {one for name in INPUTS if (one := getattr(project, f"{name}_id")) is not None}
-    others = Project.objects.filter(owner_id=owner.pk, deleted_at__isnull=True)
-    for name in INPUTS:
-        named -= set(others.filter(**{f"{name}_id__in": named}).values_list(f"{name}_id", flat=True))
-    return sorted(named)
 
 
 class ProjectsView(APIView):
@@ -147,9 +109,7 @@ class ProjectsView(APIView):
         data = checked(ProjectWriteSerializer(data=request.data))
 
         def act() -> Answer:
-            project = Project.objects.create(owner=owner, **fields_of(owner, data))
-            project.refresh_from_db()
-            append([EventEntry(owner_id=owner.pk, kind="project.created", subject_id=project.id, data={})])
+            project = projects.create(owner, data)
             return Answer(status=status.HTTP_201_CREATED, body=representation.project(project, {}))
 
         answer = once(request, act)
@@ -162,7 +122,7 @@ class ProjectView(APIView):
     @extend_schema(operation_id="projects_get", responses=ProjectDetailSerializer)
     def get(self, request: Request, project_id: UUID) -> Response:
         """The project with its newest 20 clips."""
-        project = found(owner_of(request), project_id)
+        project = projects.find(owner_of(request), project_id)
         newest = list(
             Generation.objects.filter(project=project, deleted_at__isnull=True)
             .select_related("output")
@@ -182,25 +142,16 @@ class ProjectView(APIView):
         owner = owner_of(request)
         data = checked(ProjectWriteSerializer(data=request.data, partial=True))
         with transaction.atomic():
-            project = found(owner, project_id)
-            Project.objects.filter(id=project.id).update(**fields_of(owner, data), updated_at=AppNow())
-        project.refresh_from_db()
+            project = projects.update(owner, project_id, data)
         return Response(representation.project(project, counts_of([project]).get(project.id, {})))
 
     @extend_schema(operation_id="projects_delete", responses={204: None})
     def delete(self, request: Request, project_id: UUID) -> Response:
         """Delete the project.
 
-        Its clips stay in the library; the files that only it was made from go with it. 409 while a clip is being
-        made.
+        Its clips stay in the library; the files that only it was made from go with it. 409 while work on it runs.
         """
         owner = owner_of(request)
         with transaction.atomic():
-            project = found(owner, project_id)
-            if Generation.objects.filter(project=project, status__in=OPEN).exists():
-                raise StillRunning()
-            Project.objects.filter(id=project.id).update(deleted_at=AppNow())
-            for asset_id in inputs_of_none(owner, project):
-                with suppress(AssetInUse, AssetNotFound):
-                    assets.delete(owner.pk, asset_id)
+            projects.delete(owner, project_id)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -12,15 +12,8 @@ from providers.catalogue import ChoiceControl, NumberControl, VideoModel
 from workers import jobs
 from workers.models import Job
 
-# A job's stage, in a client's words.
-STAGES = {
-    "submit": "queued",
-    "reconcile": "checking",
-    "poll": "generating",
-    "deliver": "delivering",
-}
-# Whatever its stage, once its owner has asked to stop it.
-CANCELLING = "cancelling"
+# What a clip is at, in a client's words: the labels of its stages.
+STAGES = ("queued", "checking", "generating", "delivering")
 
 
 def money(credits: int) -> dict[str, str]:
@@ -85,7 +78,7 @@ def generation(one: Generation, job: Job | None, now: datetime) -> dict[str, Any
         "project": str(one.project_id) if one.project_id else None,
         "retry_of": str(one.retry_of_id) if one.retry_of_id else None,
         "status": one.status,
-        "stage": None if ended or job is None else _stage(job),
+        "stage": None if ended or job is None else jobs.label_of(job),
         "progress": 100 if one.status == GenerationStatus.COMPLETED else job.progress if job else 10,
         "eta_at": None if ended or job is None else job.eta_at,
         "model": one.model,
@@ -131,12 +124,6 @@ def generation(one: Generation, job: Job | None, now: datetime) -> dict[str, Any
         "ended_at": one.ended_at,
         "expires_at": output.expires_at if output is not None else None,
     }
-
-
-def _stage(job: Job) -> str:
-    if job.cancel_requested_at is not None:
-        return CANCELLING
-    return STAGES[job.stage]
 
 
 def position(job: Job | None) -> int | None:
@@ -197,6 +184,9 @@ def model(
         "enhance": one.enhance,
         "seed": one.seed,
         "controls": [_control(control) for control in one.controls],
+        "strengths": sorted(one.strengths),
+        "quality": one.quality,
+        "watermark": one.watermark,
         "price_unit": one.price_unit,
         "credits": credits,
         "requires_tier": one.requires_tier,

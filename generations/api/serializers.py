@@ -9,13 +9,16 @@ from accounts.models import User
 from accounts.tiers import tier_of
 from credits.api.serializers import BreakdownSerializer, MoneySerializer
 from generations import assets
-from generations.api.representation import CANCELLING, STAGES
+from generations.api.representation import STAGES
 from generations.cancellation import CancelResult
 from generations.models import AssetKind, AssetState, AttemptState, GenerationStatus, ProjectState
 from generations.models.assets import AssetOrigin
+from providers.catalogue import ContentType
 from providers.contract import Mode
+from workers.jobs import CANCELLING
 
 LONGEST_PROMPT = 5000
+GENERATION_STAGES = [*STAGES, CANCELLING]
 MODES = [(one.value, one.name) for one in Mode]
 
 
@@ -158,7 +161,7 @@ class GenerationSerializer(serializers.Serializer[Any]):
     project = serializers.UUIDField(allow_null=True)
     retry_of = serializers.UUIDField(allow_null=True)
     status = serializers.ChoiceField(choices=GenerationStatus.choices)
-    stage = serializers.ChoiceField(choices=[*STAGES.values(), CANCELLING], allow_null=True)
+    stage = serializers.ChoiceField(choices=GENERATION_STAGES, allow_null=True)
     progress = serializers.IntegerField()
     eta_at = serializers.DateTimeField(allow_null=True)
     model = serializers.CharField()
@@ -278,6 +281,11 @@ class ModelSerializer(serializers.Serializer[Any]):
     enhance = serializers.BooleanField()
     seed = serializers.BooleanField()
     controls = ControlSerializer(many=True)
+    strengths = serializers.ListField(
+        child=serializers.ChoiceField(choices=[(one.value, one.name) for one in ContentType])
+    )
+    quality = serializers.IntegerField(help_text="Of its pictures, from 1 to 5.")
+    watermark = serializers.BooleanField()
     price_unit = serializers.CharField()
     credits = serializers.IntegerField(allow_null=True)
     requires_tier = serializers.CharField(allow_null=True)

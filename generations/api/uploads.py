@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pagination import NewestFirst
 from accounts.api.schema import IDEMPOTENCY_KEY
 from accounts.authentication import owner_of
 from accounts.idempotency import Answer, once
@@ -25,7 +26,7 @@ from generations.api.serializers import (
     UploadSerializer,
     UploadStartSerializer,
 )
-from generations.api.views import NewestFirst, checked
+from generations.api.views import checked
 from generations.asset_errors import FileTooLarge
 from generations.errors import InvalidRequest
 from generations.inspection import Box

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.pagination import Page, Whole
+from accounts.api.pagination import NewestFirst, Whole
 from accounts.api.schema import IDEMPOTENCY_KEY
 from accounts.authentication import owner_of
 from accounts.events.log import events_of
@@ -127,10 +127,6 @@ class EstimatesView(APIView):
             },
             status=status.HTTP_201_CREATED,
         )
-
-
-class NewestFirst(Page):
-    ordering = ("-created_at", "-id")
 
 
 FILTERS = {"status": GenerationStatus.values, "model": None, "provider": None, "project": None}

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Greatest
@@ -29,6 +30,8 @@ class AssetState(models.TextChoices):
 class AssetOrigin(models.TextChoices):
     UPLOAD = "upload"
     GENERATION = "generation"
+    # The pictures of a sample's scenes.
+    ANALYSIS = "analysis"
 
 
 class Asset(models.Model):
@@ -56,6 +59,8 @@ class Asset(models.Model):
     # Pictures of it, in our store: a small one for lists, and the poster frame in full size.
     thumbnail_key = models.CharField(max_length=300, blank=True, default="")
     poster_key = models.CharField(max_length=300, blank=True, default="")
+    # Whatever else belongs to it in our store, and goes with it.
+    further_keys = ArrayField(models.CharField(max_length=300), blank=True, default=list)
     # The provider's own URL, encrypted; only for linked assets.
     linked_url = models.BinaryField(null=True, blank=True)
 

@@ -19,6 +19,8 @@ class GenerationStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+# Errors of clips whose video a vendor has made: it may still be brought home.
+UNDELIVERED = ("undeliverable", "output_unavailable")
 ENDED = (GenerationStatus.COMPLETED, GenerationStatus.FAILED, GenerationStatus.CANCELLED)
 
 
@@ -108,6 +110,11 @@ class Generation(models.Model):
                 fields=["owner", "-created_at", "-id"],
                 condition=Q(deleted_at__isnull=True),
                 name="generations_generation_newest",
+            ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(status=GenerationStatus.FAILED, error_code__in=UNDELIVERED),
+                name="generations_undelivered",
             ),
             models.Index(
                 fields=["owner", "status", "-created_at", "-id"],
@@ -220,8 +227,8 @@ class Attempt(models.Model):
         indexes = [
             models.Index(
                 fields=["model", "-ended_at"],
-                include=["submitted_at"],
-                condition=Q(state=AttemptState.SUCCEEDED),
+                include=["submitted_at", "state"],
+                condition=Q(state__in=[AttemptState.SUCCEEDED, AttemptState.FAILED]),
                 name="generations_attempt_history",
             ),
             models.Index(

@@ -45,6 +45,7 @@ def asset_id_of(generation_id: UUID) -> UUID:
 
 class Deliver(Stage[DeliverWork, DeliverAnswer]):
     name = "deliver"
+    label = "delivering"
     deadline = 300.0
     # Files of hundreds of megabytes and a decoder each: a few at a time per process.
     at_once = 4

@@ -41,6 +41,7 @@ class PollAnswer:
 
 class Poll(Stage[PollWork, PollAnswer]):
     name = "poll"
+    label = "generating"
     deadline = 45.0
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, PollWork | Next]:

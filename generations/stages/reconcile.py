@@ -27,6 +27,7 @@ class LookUp:
 
 class Reconcile(Stage[Attempt, LookUp]):
     name = "reconcile"
+    label = "checking"
     deadline = 40.0
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Attempt | Next]:

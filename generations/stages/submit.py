@@ -83,6 +83,7 @@ def overdue(generation: Generation, lease: Lease) -> tuple[str, str] | None:
 
 class Submit(Stage[SubmitWork, SubmitAnswer]):
     name = "submit"
+    label = "queued"
     deadline = 40.0
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, SubmitWork | Next]:

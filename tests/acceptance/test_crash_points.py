@@ -20,10 +20,12 @@ from accounts.tiers import tiers
 from config.stack.child import die_with_parent
 from credits import verification
 from credits.models import Entry, Hold
+from generations import late_results
 from generations.models import Asset, Attempt, Generation
 from tests.generations.conftest import api_of, post, with_credits
 from tests.providers.sandbox import RunningSandbox
 from tests.scratch import database_url
+from workers.engine import MOST_CLAIMS
 from workers.models import Job
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -63,7 +65,7 @@ def test_the_points_are_those_in_the_code() -> None:
 
 
 @contextmanager
-def runner(**variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+def runner(*queues: str, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
     environment = {
         **os.environ,
         **variables,
@@ -73,7 +75,7 @@ def runner(**variables: str) -> Iterator["subprocess.Popen[bytes]"]:
         "LOG_LEVEL": "ERROR",
     }
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.acceptance.runner"],
+        [sys.executable, "-m", "tests.acceptance.runner", *queues],
         cwd=PROJECT,
         env=environment,
         preexec_fn=die_with_parent(),
@@ -115,13 +117,24 @@ def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
             kills += killed_at(point, api)
         with runner():
             slowest = max(slowest, await_ends(WORKING_AGAIN_SECONDS))
+    given_up = bring_home_what_was_given_up()
     check(sandbox, owner, len(points))
     with capsys.disabled():
         print(
             f"\ncrash points: {len(POINTS)}, kills: {kills}, clips: {len(points)}, lost: 0, doubled: 0;"
-            f" after {len(POINTS)} kills all had ended within {slowest:.0f} s"
+            f" after {len(POINTS)} kills all had ended within {slowest:.0f} s;"
+            f" given up after {MOST_CLAIMS} kills in a row, and brought home later for nothing: {given_up}"
         )
     assert kills == len(points)
+
+
+def bring_home_what_was_given_up() -> int:
+    """As the sweep does; how many clips had killed so many workers in a row that they were given up."""
+    given_up = Generation.objects.filter(status="failed", error_code="undeliverable").count()
+    late_results.look_again()
+    with runner():
+        await_ends(WORKING_AGAIN_SECONDS)
+    return given_up
 
 
 def killed_at(point: str, api: Client) -> int:

@@ -14,8 +14,10 @@ from accounts.models import User
 from credits.models import Entry, Hold
 from generations import expiry, late_results
 from generations.models import Asset, Attempt, AttemptState, Generation
+from providers import registry
 from tests.providers.sandbox import RunningSandbox
 from workers import clock
+from workers.engine import MOST_CLAIMS
 from workers.models import Job
 
 from .conftest import CREDITS, Worker, api_of, followed, get, post
@@ -179,6 +181,30 @@ def test_a_video_that_comes_after_its_clip_failed_is_delivered_once_for_nothing(
     assert entries_of(made["id"]) == ["hold", "release"]
     assert balance(api) == (CREDITS, 0)
     assert len(sandbox.audit(attempt.id.hex)) == 1
+
+
+def test_a_video_that_could_not_be_brought_home_is_looked_for_again_a_few_times(
+    api: Client, worker: Worker, sandbox: RunningSandbox
+) -> None:
+    body = {"model": "sandbox/motion-1", "prompt": "A boat", "controls": {"seconds": 1}}
+    made = post(api, "generations/", body).json()
+    worker.until(lambda: Attempt.objects.filter(external_id__isnull=False).exists())
+    worker.until(lambda: not Job.objects.filter(lease_until__isnull=False).exists())
+    # Whatever delivered it died each time, so that it was given up.
+    Job.objects.update(stage="deliver", claims=MOST_CLAIMS, due_at=clock.now())
+    failed = followed(api, worker, made["id"])
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "undeliverable")
+    render = registry.provider("sandbox")
+    worker.until(lambda: render.fetch(Attempt.objects.get().external_id or "").output)
+    for _ in range(3):
+        assert late_results.look_again() == 1
+        assert late_results.look_again() == 0
+        Job.objects.filter(kind="late_result").update(state="failed", ended_at=clock.now())
+    assert late_results.look_again() == 0
+    Job.objects.filter(kind="late_result").delete()
+    assert late_results.look_again() == 1
+    worker.until(lambda: Generation.objects.get().status == "completed")
+    assert get(api, f"generations/{made['id']}/").json()["late"] is True
 
 
 def test_a_video_is_gone_after_seven_days_and_its_record_stays(clip: Clip, api: Client) -> None:

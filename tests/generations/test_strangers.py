@@ -1,5 +1,6 @@
 """Every route of the API, as its own description lists them: asked by a stranger, by nobody, by a key that only reads."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,8 +23,12 @@ from accounts.models import ApiKey, User
 from credits import ledger
 from generations import storage
 from generations.models import Asset, Generation, Project, Quote
+from pipeline import versions
+from pipeline.models import Analysis, Author, ChatTurn
 from tests.factories import UserFactory, api_key
 from tests.generations.storage.files import Stored, make_asset
+from tests.pipeline.plans.cast import film as made_of
+from tests.pipeline.plans.cast import segment
 from workers import clock
 from workers.models import Job
 
@@ -36,6 +41,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "projects_create": {"title": "Boats"},
     "projects_update": {"title": "Boats"},
     "me_api_keys_create": {"name": "Mine"},
+    "projects_plan_update": {"edits": [{"op": "set_grade", "grade": "warm"}]},
+    "projects_chat_create": {"message": "make it warm"},
     "uploads_create": {"name": "boat.png", "media_type": "image/png", "bytes": 1000},
 }
 
@@ -133,6 +140,7 @@ class Belongings:
     waiting: UUID
     completed: UUID
     failed: UUID
+    turn: UUID
     key: ApiKey
 
     def path(self, route: Route) -> str:
@@ -142,19 +150,23 @@ class Belongings:
         assert "{" not in path
         return path
 
-    def _named(self, parameter: str, route: Route) -> UUID:
-        special = {
+    def _named(self, parameter: str, route: Route) -> UUID | int:
+        special: dict[str, UUID] = {
             "uploads_finish": self.upload.id,
             "assets_crop": self.image.id,
             "assets_delete": self.sound.id,
             "generations_cancel": self.waiting,
             "generations_retry": self.failed,
+            "jobs_cancel": Generation.objects.get(id=self.waiting).job_id,
         }
-        usual = {
+        usual: dict[str, UUID | int] = {
             "asset_id": self.image.id,
             "generation_id": self.completed,
             "project_id": self.project,
             "key_id": self.key.id,
+            "job_id": Generation.objects.get(id=self.completed).job_id,
+            "turn_id": self.turn,
+            "number": 1,
         }
         return special.get(route.name, usual[parameter])
 
@@ -206,19 +218,32 @@ def belongings(owner: User, stored: Stored, tmp_path: Path) -> Belongings:
 
     project = api.post("/api/v1/projects/", {"title": "Boats"}, format="json").json()["id"]
     quote = api.post("/api/v1/estimates/", CLIP, format="json").json()["quote_id"]
+    video = file("video", "video/mp4")
     return Belongings(
         owner=owner,
         image=file("image", "image/png"),
         sound=file("audio", "audio/mpeg"),
-        video=file("video", "video/mp4"),
+        video=video,
         upload=file("image", "image/png", state="uploading", key=storage.incoming_key(uuid4())),
         project=UUID(project),
         quote=UUID(quote),
         waiting=clip(),
         completed=clip(status="completed", output=make_asset(owner)),
         failed=clip(status="failed"),
+        turn=talked_about(Project.objects.get(id=project), video),
         key=api_key(owner).key,
     )
+
+
+def talked_about(project: Project, sample: Asset) -> UUID:
+    """Give the project a sample that was analysed, a plan, and a turn of talk; the turn."""
+    Project.objects.filter(id=project.id).update(sample=sample)
+    ended = {"owner": project.owner, "project": project, "status": "completed", "ended_at": clock.now()}
+    film = made_of(segment(1, model="sandbox/motion-1"), segment(2, model="sandbox/motion-1"))
+    version = versions.save(project, film, author=Author.RULE)
+    Analysis.objects.create(sample=sample, job_id=uuid4(), **ended)
+    turn = ChatTurn.objects.create(message="Warmer", reply="Done", base=version, job_id=uuid4(), **ended)
+    return turn.id
 
 
 @pytest.fixture
@@ -230,7 +255,7 @@ def everything() -> dict[str, list[dict[str, Any]]]:
     """Every row that a request could change."""
     return {
         model._meta.label: list(model._default_manager.order_by("pk").values())
-        for app in ("accounts", "credits", "generations", "workers")
+        for app in ("accounts", "credits", "generations", "pipeline", "workers")
         for model in apps.get_app_config(app).get_models()
     }
 
@@ -244,7 +269,7 @@ def test_every_address_of_the_api_is_described() -> None:
             if isinstance(one, URLResolver):
                 yield from addresses(one, path)
             elif isinstance(one, URLPattern):
-                yield "/" + path.replace("<uuid:", "{").replace(">", "}")
+                yield "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", path)
 
     served = {path for path in addresses(get_resolver(), "") if path.startswith("/api/v1/")}
     assert served == set(description()["paths"])
@@ -325,6 +350,7 @@ def test_a_list_shows_a_stranger_nothing_of_it(route: Route, belongings: Belongi
         *Asset.objects.all(),
         *Project.objects.all(),
         *Quote.objects.all(),
+        *Job.objects.all(),
     ):
         assert str(mine.pk) not in text
     assert str(belongings.owner.pk) not in text

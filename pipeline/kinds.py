@@ -1,0 +1,5 @@
+"""The names under which a film is worked on."""
+
+ANALYSIS = "analysis"
+PLANNING = "planning"
+CHAT = "chat"

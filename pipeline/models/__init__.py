@@ -1,0 +1,20 @@
+"""One film: its sample's analysis, its plans, the talk about them, and what language models were asked."""
+
+from pipeline.models.analyses import Analysis
+from pipeline.models.calls import CallState, LanguageCall, Purpose
+from pipeline.models.chat import ChatTurn
+from pipeline.models.plans import Author, Planning, PlanVersion
+from pipeline.models.works import Work, WorkStatus
+
+__all__ = [
+    "Analysis",
+    "Author",
+    "CallState",
+    "ChatTurn",
+    "LanguageCall",
+    "PlanVersion",
+    "Planning",
+    "Purpose",
+    "Work",
+    "WorkStatus",
+]

@@ -1,0 +1,20 @@
+"""Where a project stands, by what it has: a plan, an analysis under way, a failure, or nothing."""
+
+from uuid import UUID
+
+from generations.models import Project, ProjectState
+from pipeline.models import Analysis, PlanVersion
+from pipeline.models.works import OPEN_STATUSES
+
+
+def settle(project_id: UUID, *, failed: bool = False) -> None:
+    """Write the project's state, in the caller's transaction; `failed`: what was under way came to nothing."""
+    if PlanVersion.objects.filter(project_id=project_id).exists():
+        state = ProjectState.PLANNED
+    elif failed:
+        state = ProjectState.FAILED
+    elif Analysis.objects.filter(project_id=project_id, status__in=OPEN_STATUSES).exists():
+        state = ProjectState.ANALYSING
+    else:
+        state = ProjectState.DRAFT
+    Project.objects.filter(id=project_id).update(state=state)
