@@ -216,7 +216,10 @@ def _refuse_duration(duration: int, model: VideoModel) -> None:
         raise InvalidRequest(
             field="duration_seconds",
             code="duration_too_long",
-            reason=f"{model.id} makes at most {model.max_duration} s. A longer film is made as a render.",
+            reason=(
+                f"{model.id} makes at most {model.max_duration} s. A longer film is planned in segments: POST it to a"
+                " project's plan/."
+            ),
             **limits,
         )
     raise InvalidRequest(

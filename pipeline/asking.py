@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -21,14 +22,16 @@ from django.db import connection, transaction
 from pydantic import ValidationError
 
 from generations import storage
+from generations.models import AssetKind
 from generations.scratch import scratch_folder
+from generations.uploads import LIMITS
 from pipeline import works
 from pipeline.models import CallState, LanguageCall, Purpose, Work
 from pipeline.transitions import start
 from providers.catalogue.language import LANGUAGE_MODELS, LanguageModel
 from providers.errors import ProviderError
 from providers.language import registry
-from providers.language.contract import NO_USAGE, Answer, Picture, Question, Turn, Usage
+from providers.language.contract import NO_USAGE, Answer, Picture, Question, Turn, Usage, Video
 from providers.language.errors import LanguageError, RateLimited
 from workers import clock
 from workers.clock import AppNow
@@ -40,10 +43,20 @@ logger = logging.getLogger(__name__)
 FAILURES = 3
 FAILED_WITHIN = timedelta(minutes=5)
 LONGEST_ANSWER = 200_000
+MOST_PICTURE_BYTES = 4 << 20
 ANSWERS_KEPT = timedelta(days=30)
 
 Subject = TypeVar("Subject", bound=Work)
 Material = TypeVar("Material")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVideo:
+    """A video in our store."""
+
+    key: str
+    media_type: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +66,9 @@ class Asked:
     call_id: UUID
     model: LanguageModel
     question: Question
-    # Objects of our store that go with it as pictures.
+    # Objects of our store that go with it: pictures, or the video itself.
     picture_keys: tuple[str, ...] = ()
+    video: StoredVideo | None = None
     on_text: Callable[[str], None] | None = field(default=None, repr=False)
 
 
@@ -157,7 +171,12 @@ class Ask(Stage[Asked, Heard], Generic[Subject, Material]):
         """What is asked."""
 
     def picture_keys(self, work: Subject, material: Material) -> tuple[str, ...]:
+        """The pictures that go with the question, where the model sees."""
         return ()
+
+    def video(self, work: Subject, material: Material) -> StoredVideo | None:
+        """The video that goes with it in their place, where the model watches."""
+        return None
 
     def listener(self, work: Subject, call_id: UUID) -> Callable[[str], None] | None:
         """Who hears the answer while it is written."""
@@ -184,11 +203,10 @@ class Ask(Stage[Asked, Heard], Generic[Subject, Material]):
         answer: Answer | None = None
         problem: LanguageError | ProviderError | None = None
         try:
-            question = work.question
-            if work.picture_keys:
-                question = replace(question, pictures=_pictures(work.picture_keys))
-            provider = registry.language_provider(work.model.provider)
-            answer = provider.ask(work.model, question, on_text=work.on_text)
+            with scratch_folder("question") as folder:
+                question = _with_files(work, folder)
+                provider = registry.language_provider(work.model.provider)
+                answer = provider.ask(work.model, question, on_text=work.on_text)
         except (LanguageError, ProviderError) as error:
             logger.warning("%s did not answer: %s", work.model.id, error)
             problem = error
@@ -234,11 +252,14 @@ class Ask(Stage[Asked, Heard], Generic[Subject, Material]):
             provider=following.model.provider,
             model=following.model.id,
         )
+        video = self.video(work, material) if following.model.video else None
+        pictures = self.picture_keys(work, material) if following.model.vision and video is None else ()
         return Asked(
             call_id=call.id,
             model=following.model,
             question=question,
-            picture_keys=self.picture_keys(work, material) if following.model.vision else (),
+            picture_keys=pictures,
+            video=video,
             on_text=self.listener(work, call.id),
         )
 
@@ -323,13 +344,18 @@ def _problems(error: ValidationError) -> str:
     return " ".join(said)
 
 
-def _pictures(keys: Sequence[str]) -> list[Picture]:
-    """The objects that are there."""
-    found = []
-    with scratch_folder("pictures") as folder:
-        for number, key in enumerate(keys):
-            path = folder / f"{number}.jpg"
-            with suppress(storage.StorageUnavailable):
-                if storage.download_to(key, path, max_bytes=4 << 20):
-                    found.append(Picture(content=path.read_bytes()))
-    return found
+def _with_files(work: Asked, folder: Path) -> Question:
+    """The question with what goes with it and is still there."""
+    if work.video is not None:
+        path = folder / "video"
+        with suppress(storage.StorageUnavailable):
+            if storage.download_to(work.video.key, path, max_bytes=LIMITS[AssetKind.VIDEO]):
+                video = Video(path=path, media_type=work.video.media_type, seconds=work.video.seconds)
+                return replace(work.question, video=video)
+    pictures = []
+    for number, key in enumerate(work.picture_keys):
+        path = folder / f"{number}.jpg"
+        with suppress(storage.StorageUnavailable):
+            if storage.download_to(key, path, max_bytes=MOST_PICTURE_BYTES):
+                pictures.append(Picture(content=path.read_bytes()))
+    return replace(work.question, pictures=pictures)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from generations.models import AssetState
 from pipeline import analyses
-from pipeline.asking import Ask, Unusable, quoted, read_json
+from pipeline.asking import Ask, StoredVideo, Unusable, quoted, read_json
 from pipeline.media.measurement import Measurement
 from pipeline.models import Analysis, Purpose
 from pipeline.understanding import report as reports
@@ -32,9 +33,11 @@ class Understand(Ask[Analysis, Material]):
     label = "understanding"
     purpose = Purpose.ANALYSIS
     vision = True
+    # A video is brought to the vendor, prepared there and watched.
+    deadline = 400.0
 
     def find(self, work_id: UUID) -> Analysis:
-        return Analysis.objects.select_related("pictures").get(id=work_id)
+        return Analysis.objects.select_related("pictures", "sample").get(id=work_id)
 
     def material(self, work: Analysis) -> Material:
         measurement = analyses.measurement_of(work)
@@ -78,6 +81,16 @@ class Understand(Ask[Analysis, Material]):
 
     def picture_keys(self, work: Analysis, material: Material) -> tuple[str, ...]:
         return tuple(material.shown.values())
+
+    def video(self, work: Analysis, material: Material) -> StoredVideo | None:
+        sample = work.sample
+        if sample.state != AssetState.READY or not sample.key:
+            return None
+        return StoredVideo(
+            key=sample.key,
+            media_type=sample.media_type,
+            seconds=material.measurement.duration_seconds,
+        )
 
     def accept(self, work: Analysis, material: Material, text: str, by: str) -> Next:
         judgement = Judgement.model_validate(read_json(text))

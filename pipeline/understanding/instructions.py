@@ -14,9 +14,9 @@ _DATA = (
 
 ANALYST = (
     "You describe a sample video for an editor who will make a film like it. You get its measurements, its "
-    "transcript if there is speech, and pictures of its scenes in their order. Say what kind of content it is, whom "
-    "it is for, its style, composition, mood and camera work, and describe each scene that you see, by its shot "
-    f"number. Be concrete; don't guess names of people. {_DATA}"
+    "transcript if there is speech, and pictures of its scenes in their order, or the video itself. Say what kind of "
+    "content it is, whom it is for, its style, composition, mood and camera work, and describe each scene that you "
+    f"see, by its shot number. Be concrete; don't guess names of people. {_DATA}"
 )
 
 PLANNER = (

@@ -21,7 +21,7 @@ from .refusals import refusal, refusal_in_stream, word
 from .schema import UnwritableSchema, strict_schema, whole_schema
 from .transport import CutOff, LanguageClient, Late, Transport
 
-# xai.md section 3.
+# docs.x.ai, 2026-07.
 TICKS_PER_DOLLAR = Decimal(10**10)
 
 

@@ -1,4 +1,5 @@
-"""Gemini: words and pictures over its OpenAI-compatible API, video over its own. Facts: gemini.md.
+"""Gemini: words and pictures over its OpenAI-compatible API, video over its own. Facts: its
+documentation and google-genai 3.4.0, 2026-11.
 
 Of the compatible API, taken from ai.google.dev/gemini-api/docs/openai are the path
 `/v1beta/openai/chat/completions`, the Bearer key, pictures as data URLs, `response_format` with a schema, and

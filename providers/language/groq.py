@@ -1,4 +1,4 @@
-"""Groq: chat completions over its OpenAI-compatible API, and transcription. Facts: groq.md."""
+"""Groq: chat completions over its OpenAI-compatible API, and transcription. Facts: its documentation, 2026."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Reads an answer outside 2xx: which of our errors it is.
 
-Error tables: groq.md section 5, gemini.md section 7, xai.md section 4. The vendor's sentence is only looked
+Error tables: the vendors' documentation, 2026-11. The vendor's sentence is only looked
 at, never handed on.
 """
 

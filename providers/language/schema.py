@@ -2,7 +2,7 @@
 
 `strict_schema` is what constrained decoding takes: every property required, no other allowed, no counts and no
 lengths (Groq refused them in late 2025; the others take the same).
-`gemini_schema` keeps what `responseJsonSchema` supports (gemini.md section 4).
+`gemini_schema` keeps what `responseJsonSchema` supports (google-genai 3.4.0).
 """
 
 from collections.abc import Mapping

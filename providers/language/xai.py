@@ -1,4 +1,4 @@
-"""xAI: chat completions over its OpenAI-compatible API. Facts: xai.md section 8."""
+"""xAI: chat completions over its OpenAI-compatible API. Facts: docs.x.ai, 2026-07."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType

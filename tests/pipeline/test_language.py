@@ -90,6 +90,19 @@ def plan_of(api: Client, workers: Workers, project: str) -> dict[str, Any]:
     return version
 
 
+JUDGEMENT = {
+    "summary": "Four scenes of moving patterns.",
+    "content_type": "animation",
+    "content": "Abstract patterns",
+    "audience": "Designers",
+    "style": "Flat",
+    "composition": "Centred",
+    "mood": "Playful",
+    "camera": "Still",
+    "scenes": [{"shot": 1, "description": "Bars that turn", "content_type": "animation"}],
+}
+
+
 def test_a_models_draft_becomes_a_plan_with_its_cost_on_record(
     api: Client, workers: Workers, project: str, groq: Groq
 ) -> None:
@@ -241,26 +254,27 @@ def test_what_an_owner_says_can_not_leave_the_marks_around_it(
 def test_a_sample_is_seen_and_heard_by_models_and_each_statement_says_by_whom(
     api: Client, workers: Workers, sample_asset: Asset, gemini: Gemini
 ) -> None:
-    judgement = {
-        "summary": "Four scenes of moving patterns.",
-        "content_type": "animation",
-        "content": "Abstract patterns",
-        "audience": "Designers",
-        "style": "Flat",
-        "composition": "Centred",
-        "mood": "Playful",
-        "camera": "Still",
-        "scenes": [{"shot": 1, "description": "Bars that turn", "content_type": "animation"}],
-    }
-    gemini.answers(words(json.dumps(judgement)))
+    gemini.answers(words(json.dumps(JUDGEMENT)))
     made = post(api, "projects/", {"title": "Like this", "sample": str(sample_asset.id)}).json()
     workers.until(lambda: Project.objects.get(id=made["id"]).state == "planned")
     report = get(api, f"projects/{made['id']}/analysis/").json()["report"]
     assert report["audience"] == {"text": "Designers", "basis": "judged", "by": "gemini/gemini-3.8-flash"}
     assert report["pacing"]["basis"] == "measured"
     assert report["scenes"][0]["description"]["text"] == "Bars that turn"
-    looked = next(one for one in gemini.requests if "image_url" in one.body.decode())
-    assert looked.status == 200
+    watched = next(one for one in gemini.requests if "fileData" in one.body.decode(errors="replace"))
+    assert watched.status == 200
+
+
+def test_a_model_that_does_not_watch_videos_is_shown_the_scenes(
+    api: Client, workers: Workers, sample_asset: Asset, groq: Groq
+) -> None:
+    groq.answers(words(json.dumps(JUDGEMENT)))
+    made = post(api, "projects/", {"title": "Like this", "sample": str(sample_asset.id)}).json()
+    workers.until(lambda: Project.objects.get(id=made["id"]).state == "planned")
+    report = get(api, f"projects/{made['id']}/analysis/").json()["report"]
+    assert report["audience"]["by"] == "groq/qwen/qwen3.8-27b"
+    seen = groq.requests[0].json["messages"][-1]["content"]
+    assert sum(part["type"] == "image_url" for part in seen) == 4
 
 
 def test_a_judgement_of_shots_that_there_are_not_is_not_taken(
@@ -320,7 +334,8 @@ def test_what_is_said_in_a_sample_is_written_down_and_shown_to_who_judges(
     transcript = get(api, f"projects/{project}/analysis/").json()["report"]["transcript"]
     assert transcript["by"] == "groq/whisper-large-v3-turbo"
     assert [phrase["text"] for phrase in transcript["phrases"]] == ["Welcome to the harbour."]
-    assert "Welcome to the harbour." in gemini.requests[0].body.decode()
+    asked = [one.body.decode() for one in gemini.requests if "fileData" in one.body.decode(errors="replace")]
+    assert "Welcome to the harbour." in asked[0]
     call = LanguageCall.objects.get(purpose="transcript")
     # Ten seconds are the least that is charged.
     assert call.cost_usd == pytest.approx(Decimal("0.04") * 10 / 3600, abs=Decimal("1e-7"))

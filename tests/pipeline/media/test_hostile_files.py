@@ -190,7 +190,7 @@ def test_silence_of_hours_beside_a_short_picture_is_too_long(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("module", "threads"), [("pictures", 3), ("sound", 1)])
 def test_the_children_have_given_up_what_they_do_not_need(tmp_path: Path, module: str, threads: int) -> None:
-    path = write(tmp_path / "film.mp4", still(landscape(1, width=480, height=480), 400), sound=noise(120))
+    path = write(tmp_path / "film.mp4", still(landscape(1, width=480, height=480), 200), sound=noise(40))
     seen: dict[str, str] = {}
 
     def look() -> bool:

@@ -637,7 +637,7 @@ def test_geminis_client_raises_its_own_errors(
 
 
 def genai_status(status: int) -> tuple[str, ...]:
-    """gemini.md section 7."""
+    """As the vendor documents its errors."""
     return {
         400: ("INVALID_ARGUMENT",),
         402: ("RESOURCE_EXHAUSTED",),
