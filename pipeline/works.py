@@ -27,8 +27,9 @@ AnyWork = TypeVar("AnyWork", bound=Work)
 KINDS: dict[str, type[Work]] = {ANALYSIS: Analysis, PLANNING: Planning, CHAT: ChatTurn}
 # Of one account at once: a film has one of each at a time.
 MOST_AT_ONCE = 20
-# The last works of a kind, by which the next one's time is judged.
+# The last works of a kind, by which the next one's time is judged, if there are a few.
 RECENT = 50
+FEWEST = 5
 
 
 def begin(
@@ -133,7 +134,7 @@ def typical_seconds(kind: str, otherwise: float) -> float:
         (ended_at - created_at).total_seconds()
         for created_at, ended_at in ended.values_list("created_at", "ended_at")
     )
-    return float(taken[len(taken) // 2]) if len(taken) >= 5 else otherwise
+    return float(taken[len(taken) // 2]) if len(taken) >= FEWEST else otherwise
 
 
 def _held(owner: User, kind: str, work_id: UUID) -> tuple[int, UUID | None]:

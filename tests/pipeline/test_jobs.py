@@ -1,8 +1,10 @@
 """The jobs of a film: listed, followed, stopped, charged; and what goes wrong with them."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -19,6 +21,7 @@ from credits.rate_cards import RateCardDraft
 from generations import guards
 from generations.models import Asset, Project
 from pipeline.models import Analysis, PlanVersion
+from workers import clock
 from workers.models import Job
 
 from .conftest import Workers, api_of, get, post, said, uploaded
@@ -231,3 +234,25 @@ def test_a_project_with_running_work_is_not_deleted(api: Client, sample_asset: A
     assert api.delete(f"/api/v1/projects/{project}/").status_code == 409
     assert Job.objects.filter(project_id=project, ended_at__isnull=True).exists()
     assert Analysis.objects.get().status == "pending"
+
+
+def test_the_time_of_an_analysis_is_told_by_the_pace_of_the_last_ones(
+    api: Client, owner: User, sample_asset: Asset
+) -> None:
+    first = sampled(api, sample_asset)["id"]
+    now = clock.now()
+    length = float(sample_asset.duration_seconds or 0)
+    for _ in range(5):
+        Analysis.objects.create(
+            owner=owner,
+            project_id=first,
+            sample=sample_asset,
+            job_id=uuid4(),
+            status="completed",
+            created_at=now - timedelta(seconds=100 * length),
+            ended_at=now,
+        )
+    second = sampled(api, sample_asset)["id"]
+    eta = Job.objects.get(project_id=second).eta_at
+    assert eta is not None
+    assert (eta - now).total_seconds() == pytest.approx(100 * length, abs=5)
