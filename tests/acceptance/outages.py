@@ -155,6 +155,9 @@ class Person(threading.Thread):
             try:
                 answer = requests.post(self._url, json=body, headers=headers, timeout=30)
                 status = answer.status_code
+                if during == "no outage":
+                    # One that began while it was under way.
+                    during = self.during
                 if status not in (201, *self.answers[during]):
                     print(f"  a POST during {during}: {status} {answer.text[:200]}", flush=True)
             except requests.RequestException as error:
