@@ -226,7 +226,23 @@ OUTPUT_STORAGE = env.str("OUTPUT_STORAGE", "mirror", validate=OneOf(["mirror", "
 # The first encrypts columns, all decrypt: put a new one first to change it.
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", [SECRET_KEY])
 SCRATCH_DIR = env.str("SCRATCH_DIR", str(BASE_DIR / ".stack" / "scratch"))
+# Who signs the content credentials of videos: PEM files, the signer's certificate first, then its issuers. With
+# neither, a test certificate that is made from SECRET_KEY.
+C2PA_CERTIFICATE_CHAIN = env.str("C2PA_CERTIFICATE_CHAIN", "")
+C2PA_PRIVATE_KEY = env.str("C2PA_PRIVATE_KEY", "")
+C2PA_ALGORITHM = env.str(
+    "C2PA_ALGORITHM",
+    "es256",
+    validate=OneOf(["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"]),
+)
+# A time-stamp authority (RFC 3161) that is asked at each signing: what it signed holds when the certificate has lapsed.
+C2PA_TIMESTAMP_URL = env.str("C2PA_TIMESTAMP_URL", "")
 MAX_OUTPUT_BYTES = env.int("MAX_OUTPUT_BYTES", 1_000_000_000, validate=Range(min=1_000_000))
+# Of finished films: the short side in pixels, and how hard x264 tries.
+FILM_SHORT_SIDE = env.int("FILM_SHORT_SIDE", 1080, validate=Range(min=90, max=2160))
+FILM_PRESET = env.str(
+    "FILM_PRESET", "medium", validate=OneOf(["ultrafast", "veryfast", "fast", "medium", "slow"])
+)
 VIDEOS_KEPT = timedelta(days=env.int("VIDEOS_KEPT_DAYS", 7, validate=Range(min=1)))
 UPLOADS_KEPT = timedelta(days=env.int("UPLOADS_KEPT_DAYS", 7, validate=Range(min=1)))
 # Bytes go this long after an asset became unreadable, so that no download is cut off.
@@ -251,6 +267,8 @@ SAFETY_POLL_SECONDS = env.float("SAFETY_POLL_SECONDS", 30.0, validate=Range(min=
 BUSY_FOR = timedelta(seconds=env.int("BUSY_FOR_SECONDS", 6 * 3600, validate=Range(min=10)))
 # Links by which vendors fetch inputs outlive their queues.
 INPUT_URL_VALID = timedelta(hours=6)
+# Whether a clip that a model's content policy refused is asked of the next model.
+FALLBACK_AFTER_MODERATION = env.bool("FALLBACK_AFTER_MODERATION", False)
 # A callable that takes a prompt and says whether it is allowed.
 MODERATOR = env.str("MODERATOR", "generations.guards.local_rules")
 MODERATION_WORDS: list[str] = env.list("MODERATION_WORDS", [])
@@ -274,6 +292,29 @@ VISION_MODELS: list[str] = env.list(
     ["gemini/gemini-3.8-flash", "groq/qwen/qwen3.8-27b", "xai/grok-4-1-fast-non-reasoning"],
 )
 TRANSCRIPTION_MODEL = env.str("TRANSCRIPTION_MODEL", "groq/whisper-large-v3-turbo")
+
+# --- Sounds: voices, effects and music ---
+ELEVENLABS_API_KEY = env.str("ELEVENLABS_API_KEY", "")
+# Another address of the same API, and who speaks where nobody is named (a name or an id); the vendor's own where empty.
+ELEVENLABS_URL = env.str("ELEVENLABS_URL", "")
+ELEVENLABS_VOICE = env.str("ELEVENLABS_VOICE", "")
+FAL_API_KEY = env.str("FAL_API_KEY", "")
+FAL_URL = env.str("FAL_URL", "")
+# MMAudio's weights are CC-BY-NC 4.0: a key alone does not switch it on.
+MMAUDIO_LICENCE_ACCEPTED = env.bool("MMAUDIO_LICENCE_ACCEPTED", False)
+# Who makes each kind of sound: the first one whose vendor is configured, ids of providers.catalogue.sound.
+SOUND_MODELS: list[str] = env.list(
+    "SOUND_MODELS",
+    [
+        "elevenlabs/eleven_multilingual_v2",
+        "elevenlabs/eleven_text_to_sound_v2",
+        "elevenlabs/music_v1",
+        "mmaudio/v2",
+        "sandbox/voice",
+        "sandbox/effects",
+        "sandbox/music",
+    ],
+)
 
 # --- Users and sign-in ---
 AUTH_USER_MODEL = "accounts.User"
@@ -409,5 +450,12 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "WorkStage": "pipeline.api.serializers.WORK_STAGES",
         "JobState": "workers.models.JobState",
         "PlanAuthor": "pipeline.models.Author",
+        "RenderStatus": "pipeline.models.RenderStatus",
+        "RenderStage": "pipeline.api.render_representation.RENDER_STAGES",
+        # A sound's states are the same.
+        "FilmPartState": "pipeline.models.SegmentState",
+        "SegmentStage": "pipeline.api.render_representation.SEGMENT_STAGES",
+        "SoundKind": "providers.catalogue.sound.SoundKind",
+        "EditStage": "pipeline.api.video_edit_serializers.EDIT_STAGES",
     },
 }

@@ -16,6 +16,10 @@ _LUMA = RateCardDraft(
     style_credits={"cinematic": 10, "artistic": 5, "commercial": 0, "realistic": 0},
     vendor_cost=Decimal("0.142"),
 )
+_VOICE = RateCardDraft(vendor_cost=Decimal("0.08"), vendor_unit="1000_characters")
+_QUICK_VOICE = RateCardDraft(vendor_cost=Decimal("0.04"), vendor_unit="1000_characters")
+_EFFECT = RateCardDraft(vendor_cost=Decimal("0.008"))
+_MUSIC = RateCardDraft(vendor_cost=Decimal("0.0125"))
 _KIE_SORA = RateCardDraft(base_credits=100, base_seconds=10, vendor_cost=Decimal("0.015"))
 
 CARDS: Mapping[str, RateCardDraft] = MappingProxyType(
@@ -49,6 +53,21 @@ CARDS: Mapping[str, RateCardDraft] = MappingProxyType(
         "luma/ray-2": _LUMA,
         "kie/sora-2-text-to-video": _KIE_SORA,
         "kie/sora-2-image-to-video": _KIE_SORA,
+        # Sounds: what the vendor asks, as providers.catalogue.sound has it from its sources.
+        "elevenlabs/eleven_multilingual_v2": _VOICE,
+        "elevenlabs/eleven_v4": _VOICE,
+        "elevenlabs/eleven_v3": _VOICE,
+        "elevenlabs/eleven_v4_turbo": _QUICK_VOICE,
+        "elevenlabs/eleven_flash_v2_5": _QUICK_VOICE,
+        "elevenlabs/eleven_text_to_sound_v2": _EFFECT,
+        "elevenlabs/eleven_text_to_sound_v3": _EFFECT,
+        "elevenlabs/music_v1": _MUSIC,
+        "elevenlabs/music_v2": _MUSIC,
+        "elevenlabs/music_v2_5": _MUSIC,
+        "mmaudio/v2": RateCardDraft(vendor_cost=Decimal("0.001")),
+        "sandbox/voice": RateCardDraft(base_credits=10),
+        "sandbox/effects": RateCardDraft(base_credits=10),
+        "sandbox/music": RateCardDraft(base_credits=20),
     }
 )
 

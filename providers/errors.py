@@ -7,8 +7,9 @@
     ├─ RateLimited             no          yes, after `retry_after`
     ├─ RequestRefused          no          no; `code` says why
     ├─ CredentialsRefused      no          no; ours to fix (key, rights, balance): pause the provider
+    │  └─ BalanceUsedUp        no          no; the key is good, the balance is empty
     ├─ OutcomeUnknown          maybe       look it up first, never resend blindly
-    ├─ RenderFailed            yes         `retryable` says; the job ended without a video
+    ├─ RenderFailed            yes         `retryable` says; the job ended without a result
     ├─ JobNotFound             yes         no; the vendor does not know this id (any more)
     ├─ ReadFailed              yes         yes; a status, look-up or cancel call that gave no usable answer
     └─ BadSignature            yes         no; a webhook that the vendor did not send
@@ -39,10 +40,14 @@ class FailureCode(StrEnum):
     """The vendor could not fetch or decode a start image, end image or source video."""
     MODEL_UNAVAILABLE = "model_unavailable"
     """The vendor no longer offers, or has paused, the model."""
+    VOICE_UNKNOWN = "voice_unknown"
+    """The vendor has no voice of that name or id, or no longer."""
     VENDOR_FAULT = "vendor_fault"
     """The vendor failed on its own side."""
     NO_MEDIA = "no_media"
     """The vendor says it is done and names no video."""
+    QUALITY = "quality"
+    """The vendor delivered a video that is not what was asked for: nobody's word but our own examination's."""
 
 
 class ProviderError(Exception):
@@ -108,6 +113,10 @@ class CredentialsRefused(ProviderError):
     accepted = Accepted.NO
 
 
+class BalanceUsedUp(CredentialsRefused):
+    """{provider} takes no more work until our balance there is filled up."""
+
+
 class OutcomeUnknown(ProviderError):
     """{provider} may or may not have accepted the request."""
 
@@ -115,7 +124,7 @@ class OutcomeUnknown(ProviderError):
 
 
 class RenderFailed(ProviderError):
-    """{provider} ended the job without a video: {code}."""
+    """{provider} ended the job without a result: {code}."""
 
     accepted = Accepted.YES
 

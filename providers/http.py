@@ -22,8 +22,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -182,6 +182,35 @@ class Client:
     def post_json(self, url: str, json: object = None, *, headers: Mapping[str, str] | None = None) -> Any:
         """Posts JSON, once, and answers the JSON of a 2xx; raises HttpError."""
         return self._json(self.request("POST", url, headers=headers, json=json))
+
+    def post_to_file(
+        self,
+        url: str,
+        json: object,
+        to: BinaryIO,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int,
+        total_seconds: float | None = None,
+    ) -> Answer:
+        """Posts JSON, once, and streams the body of a 2xx into `to`: the answer's own is empty.
+
+        Raises HttpError, UnusableBody past `max_bytes` among them. After an error what `to` holds is of no use.
+        """
+        seconds = total_seconds or self.config.total_seconds
+        with self._open("POST", url, headers=headers, json=json, seconds=seconds) as response:
+            answer = Answer(host=_host(url), status=response.status_code, headers=response.headers, body=b"")
+            if not answer.ok:
+                with suppress(UnusableBody, requests.RequestException, HTTPError):
+                    answer = replace(answer, body=_bounded(response, self.config.body_bytes))
+                raise BadStatus(answer.host, answer)
+            rest = max_bytes
+            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=True):
+                rest -= len(chunk)
+                if rest < 0:
+                    raise UnusableBody(answer.host)
+                to.write(chunk)
+        return answer
 
     def download(
         self,

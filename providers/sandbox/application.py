@@ -18,9 +18,10 @@ from starlette.routing import Route
 from providers.http import Client, ClientConfig
 
 from .callbacks import Callbacks
-from .faults import RETRY_AFTER_SECONDS, SILENT_SECONDS, Fault
+from .faults import RETRY_AFTER_SECONDS, SILENT_SECONDS, Fault, SoundFault
 from .orders import InvalidOrder, read_order
 from .rendering import Renderer
+from .sounds import Kind, Sounds, read_sound_order
 from .store import Store, Video
 from .studio import Studio, TooLate
 
@@ -54,6 +55,10 @@ def application(config: ServiceConfig) -> Starlette:
         ("/v1/videos/{id}", "GET", service.keyed(service.show)),
         ("/v1/videos/{id}/cancel", "POST", service.keyed(service.cancel)),
         ("/v1/_audit", "GET", service.keyed(service.audit)),
+        ("/v1/speech", "POST", service.keyed(service.sound("speech"))),
+        ("/v1/effects", "POST", service.keyed(service.sound("effects"))),
+        ("/v1/music", "POST", service.keyed(service.sound("music"))),
+        ("/v1/_audit/sounds", "GET", service.keyed(service.sounds)),
         ("/files/{id}.mp4", "GET", service.file),
     ]
     return Starlette(
@@ -70,6 +75,7 @@ class _Service:
         self._config = config
         self._key = f"Bearer {config.api_key}".encode()
         self._studio: Studio
+        self._sounds = Sounds()
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -113,13 +119,8 @@ class _Service:
             return _error(error.status, error.code, error.message, field=error.field)
         if order.fault is Fault.MODERATED_AT_SUBMIT:
             return _error(422, "content_policy", "the prompt is against the content policy", field="prompt")
-        refusal = self._studio.refuses(order)
-        if refusal is Fault.RATE_LIMITED:
-            answer = _error(429, "rate_limited", "too many orders")
-            answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-            return answer
-        if refusal is Fault.SERVER_ERROR:
-            return _error(500, "internal", "something broke")
+        if refusal := self._studio.refuses(order):
+            return _refusal(refusal)
         video = await self._studio.accept(order, request.headers.get("idempotency-key"))
         if order.fault is Fault.SERVER_ERROR_AFTER_ACCEPTING:
             return _error(500, "internal", "something broke")
@@ -157,6 +158,28 @@ class _Service:
 
     async def audit(self, request: Request) -> Response:
         return self._page(request, _audited)
+
+    def sound(self, kind: Kind) -> Endpoint:
+        """Makes a sound and answers it."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                order = read_sound_order(kind, await _body(request))
+            except InvalidOrder as error:
+                return _error(error.status, error.code, error.message, field=error.field)
+            if order.fault is SoundFault.MODERATED:
+                return _error(422, "content_policy", "the text is against the content policy", field="text")
+            if refusal := self._sounds.refuses(order):
+                return _refusal(refusal)
+            made = JSONResponse(await self._sounds.make(order))
+            if order.fault is SoundFault.TIMEOUT_AFTER_ACCEPTING:
+                await asyncio.sleep(SILENT_SECONDS)
+            return _cut(made) if order.fault is SoundFault.MALFORMED_JSON else made
+
+        return answer
+
+    async def sounds(self, request: Request) -> Response:
+        return JSONResponse({"results": self._sounds.audit(request.query_params.get("text"))})
 
     async def file(self, request: Request) -> Response:
         video = self._studio.find(request.path_params["id"])
@@ -212,6 +235,14 @@ async def _body(request: Request) -> object:
 
 def _error(status: int, code: str, message: str, *, field: str | None = None) -> JSONResponse:
     return JSONResponse({"error": {"code": code, "message": message, "field": field}}, status_code=status)
+
+
+def _refusal(fault: Fault | SoundFault) -> JSONResponse:
+    if fault.value == Fault.RATE_LIMITED:
+        answer = _error(429, "rate_limited", "too many orders")
+        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return answer
+    return _error(500, "internal", "something broke")
 
 
 def _cut(answer: JSONResponse) -> Response:

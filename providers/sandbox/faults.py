@@ -1,5 +1,6 @@
 """The ways in which an order can ask the service to misbehave: `{"sandbox": {"fault": …, "seconds": …}}`."""
 
+import time
 from enum import StrEnum
 
 
@@ -58,10 +59,43 @@ class Fault(StrEnum):
     """A cancel is accepted, and the video is made all the same."""
 
 
+class SoundFault(StrEnum):
+    """The same for sounds, which are answered at once."""
+
+    SLOW = "slow"
+    """Takes at least 30 s."""
+    MODERATED = "moderated"
+    """Refused with 422: the content policy."""
+    RATE_LIMITED = "rate_limited"
+    """429 with Retry-After for the first such order; the same order again is accepted."""
+    SERVER_ERROR = "server_error"
+    """500 for the first such order, nothing accepted; the same order again is accepted."""
+    TIMEOUT_AFTER_ACCEPTING = "timeout_after_accepting"
+    """Accepted and made, but the answer does not come for a minute."""
+    MALFORMED_JSON = "malformed_json"
+    """Accepted and made, but the answer is cut in the middle of its JSON."""
+
+
+class Refusals:
+    """Which orders were refused, to be accepted when they come again."""
+
+    def __init__(self) -> None:
+        self._refused: dict[str, float] = {}
+
+    def refuses(self, digest: str) -> bool:
+        """Whether this order is refused now; the next equal one is not, within two minutes."""
+        refused_at = self._refused.pop(digest, None)
+        if refused_at is not None and time.time() - refused_at < REFUSAL_SECONDS:
+            return False
+        self._refused[digest] = time.time()
+        return True
+
+
 REFUSED_ONCE = frozenset({Fault.RATE_LIMITED, Fault.SERVER_ERROR})
 WITHOUT_MEDIA = frozenset(
     {Fault.STUCK, Fault.FAILED, Fault.MODERATED, Fault.UNKNOWN_END, Fault.DONE_WITHOUT_MEDIA},
 )
+REFUSAL_SECONDS = 120.0
 SLOW_SECONDS = 30.0
 LATE_SECONDS = 10.0
 SILENT_SECONDS = 60.0

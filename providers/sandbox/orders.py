@@ -64,9 +64,11 @@ def read_order(body: object) -> Order:
     sandbox = fields.pop("sandbox", {})
     if not isinstance(sandbox, dict):
         raise InvalidOrder("sandbox", "must be an object")
-    values = {name: _read(_FIELDS, name, value, name) for name, value in fields.items() if value is not None}
+    values = {
+        name: read_value(_FIELDS, name, value, name) for name, value in fields.items() if value is not None
+    }
     for name, value in sandbox.items():
-        values[name] = _read(_SANDBOX_FIELDS, name, value, f"sandbox.{name}")
+        values[name] = read_value(_SANDBOX_FIELDS, name, value, f"sandbox.{name}")
     for name in ("model", "prompt"):
         if name not in values:
             raise InvalidOrder(name, "is required")
@@ -80,7 +82,8 @@ def read_order(body: object) -> Order:
 Reader = Callable[[Any], Any]
 
 
-def _read(readers: Mapping[str, Reader], name: str, value: object, field: str) -> Any:
+def read_value(readers: Mapping[str, Reader], name: str, value: object, field: str) -> Any:
+    """The value as its reader takes it; raises InvalidOrder naming `field`."""
     if name not in readers:
         raise InvalidOrder(field, "is unknown")
     try:
@@ -89,7 +92,9 @@ def _read(readers: Mapping[str, Reader], name: str, value: object, field: str) -
         raise InvalidOrder(field, str(error)) from None
 
 
-def _text(shortest: int, longest: int) -> Reader:
+def a_text(shortest: int, longest: int) -> Reader:
+    """Takes text of so many characters."""
+
     def read(value: Any) -> str:
         if not isinstance(value, str) or not shortest <= len(value.strip()) <= longest:
             raise ValueError(f"must be text of {shortest} to {longest} characters")
@@ -107,7 +112,9 @@ def _word(*words: str) -> Reader:
     return read
 
 
-def _number(low: float, high: float, *, whole: bool = False) -> Reader:
+def a_number(low: float, high: float, *, whole: bool = False) -> Reader:
+    """Takes a number from `low` to `high`, both included."""
+
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             raise ValueError("must be a whole number" if whole else "must be a number")
@@ -139,23 +146,23 @@ def _fault(value: Any) -> Fault:
 
 _FIELDS: Mapping[str, Reader] = {
     "model": _word(*MODELS, *RETIRED_MODELS),
-    "prompt": _text(1, 5_000),
-    "negative_prompt": _text(0, 5_000),
+    "prompt": a_text(1, 5_000),
+    "negative_prompt": a_text(0, 5_000),
     "style": _word(*STYLES),
-    "duration": _number(1, 60, whole=True),
+    "duration": a_number(1, 60, whole=True),
     "resolution": _word(*RESOLUTIONS),
     "ratio": _word(*RATIOS),
     "first_frame": _url,
     "last_frame": _url,
     "audio": _switch,
     "enhance": _switch,
-    "seed": _number(0, 2**32 - 1, whole=True),
+    "seed": a_number(0, 2**32 - 1, whole=True),
     "camera": _word(*CAMERAS),
-    "motion_strength": _number(0, 1),
-    "client_reference": _text(1, 200),
+    "motion_strength": a_number(0, 1),
+    "client_reference": a_text(1, 200),
     "callback_url": _url,
 }
 _SANDBOX_FIELDS: Mapping[str, Reader] = {
     "fault": _fault,
-    "seconds": _number(0, 86_400),
+    "seconds": a_number(0, 86_400),
 }

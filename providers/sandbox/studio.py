@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .callbacks import Callbacks
-from .faults import LATE_SECONDS, REFUSED_ONCE, SLOW_SECONDS, WITHOUT_MEDIA, Fault
+from .faults import LATE_SECONDS, REFUSED_ONCE, SLOW_SECONDS, WITHOUT_MEDIA, Fault, Refusals
 from .orders import Order
 from .rendering import InputUnreadable, Renderer, RenderingFailed
 from .store import Store, Video
@@ -21,8 +21,6 @@ LINK_SECONDS = 3_600
 # The share of its time that a video waits before it is rendered.
 QUEUED_SHARE = 0.1
 COST_PER_SECOND = 0.01
-# A refused order is accepted when it comes again within this time.
-REFUSAL_SECONDS = 120.0
 _FORGERS_SECRET = "whsec_" + "Zm9yZ2VkZm9yZ2VkZm9yZ2VkZm9yZ2Vk"
 
 
@@ -45,7 +43,7 @@ class Studio:
         self._all: list[Video] = []
         self._by_reference: dict[str, list[Video]] = {}
         self._by_idempotency_key: dict[str, Video] = {}
-        self._refused: dict[str, float] = {}
+        self._refusals = Refusals()
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,11 +61,7 @@ class Studio:
         if order.fault not in REFUSED_ONCE:
             return None
         digest = order.digest(without=frozenset({"client_reference", "callback_url"}))
-        refused_at = self._refused.pop(digest, None)
-        if refused_at is not None and time.time() - refused_at < REFUSAL_SECONDS:
-            return None
-        self._refused[digest] = time.time()
-        return order.fault
+        return order.fault if self._refusals.refuses(digest) else None
 
     async def accept(self, order: Order, idempotency_key: str | None) -> Video:
         """The video, on disk and begun; the same one again for the same key."""

@@ -60,6 +60,15 @@ class Speech:
     language: str = "english"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audio:
+    """A sound that a vendor makes: so many bytes, else as many as what is asked for takes."""
+
+    size: int | None = None
+    times: bool = True
+    """Whether it says when each letter is spoken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An error in the vendor's own form."""
@@ -119,7 +128,7 @@ def huge(size: int = 20_000_000) -> Raw:
     return Raw(itertools.chain([b'{"choices": "'], (b"x" * 65_536 for _ in range(size // 65_536)), [b'"}']))
 
 
-Said = str | Words | Speech | Failure | Raw | CutOff | Silence | HangUp | Drip | StreamError
+Said = str | Words | Speech | Audio | Failure | Raw | CutOff | Silence | HangUp | Drip | StreamError
 Script = Callable[[Request], Said]
 
 

@@ -1,0 +1,1 @@
+"""Voices, effects and music, each vendor in a file of its own."""

@@ -1,0 +1,17 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulators import ElevenLabs, Fal
+
+
+@pytest.fixture
+def vendor() -> Iterator[ElevenLabs]:
+    with ElevenLabs() as running:
+        yield running
+
+
+@pytest.fixture
+def fal() -> Iterator[Fal]:
+    with Fal() as running:
+        yield running
