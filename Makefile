@@ -30,7 +30,8 @@ up: $(VENV)/runtime ## The whole system, left running: API, docs, admin (PORT=80
 	@$(STACK) up
 
 test: $(VENV)/development ## The whole test suite on the embedded stack (ARGS="-k ledger" for a part)
-	@$(TEST_STACK) $(BIN)/python -m pytest $(ARGS)
+	@if [ -n '$(subst ','\'',$(ARGS))' ]; then $(TEST_STACK) $(BIN)/python -m pytest $(ARGS); \
+		else $(BIN)/python -m tests.halves; fi
 
 check: $(VENV)/development ## Lint, types, import contracts, migrations, OpenAPI drift, deployment, dependency audit
 	@$(BIN)/ruff check .
@@ -40,7 +41,9 @@ check: $(VENV)/development ## Lint, types, import contracts, migrations, OpenAPI
 	@$(TEST_STACK) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(READING) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .stack/openapi.yaml
 	@diff -u docs/openapi.yaml .stack/openapi.yaml > .stack/openapi.diff || { head -n 40 .stack/openapi.diff; echo "docs/openapi.yaml is not what the code says: make schema"; exit 1; }
-	@$(READING) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@$(BIN)/python -m tests.certificates .stack/certificate
+	@$(READING) C2PA_CERTIFICATE_CHAIN=.stack/certificate/chain.pem C2PA_PRIVATE_KEY=.stack/certificate/key.pem \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
 	@.ci/audit
 	@echo "make check: all good"
 

@@ -79,6 +79,8 @@ STATUS: dict[type[DomainError], int] = {
     pipeline.EditInvalid: 422,
     pipeline.PlanChanged: 409,
     pipeline.TooManyWorks: 429,
+    pipeline.NoSoundModel: 422,
+    pipeline.NotRendering: 409,
     pipeline.TooManyListeners: 503,
     workers.JobNotFound: 404,
     workers.JobNotCancellable: 409,

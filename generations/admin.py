@@ -18,10 +18,10 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminURLInputWidget
 
 from accounts.models import Event
-from generations import cancellation, operations, receiving
+from generations import assets, cancellation, operations, receiving
 from generations.kinds import GENERATION
 from generations.models import Asset, Attempt, Generation, ModelSwitch, Project, WebhookDelivery
-from workers import jobs
+from workers import clock, jobs
 from workers.errors import DomainError
 from workers.models import Job
 from workers.operator_form import OperatorForm, Words, operate
@@ -50,7 +50,7 @@ class AttemptInline(_RowsInline):
     model = Attempt
     fields = (
         "number",
-        "provider",
+        "model",
         "state",
         "external_id",
         "vendor_state",
@@ -100,9 +100,10 @@ class GenerationAdmin(ReadOnlyAdmin):
                     "job",
                     ("error_code", "error_message"),
                     ("owner", "project"),
-                    ("credits_quoted", "credits_used"),
+                    ("credits_quoted", "credits_priced", "credits_used"),
                     ("hold", "quote"),
                     ("output", "retry_of"),
+                    ("examined", "alternatives"),
                     ("created_at", "started_at"),
                     ("ended_at", "deleted_at"),
                 )
@@ -241,8 +242,9 @@ class GenerationAdmin(ReadOnlyAdmin):
             act,
             Words(
                 title="Mark succeeded with a URL",
-                explanation="The video is fetched from this address, checked and stored as any other. An open clip is"
-                " then charged as quoted; a failed one is delivered late and costs its owner nothing.",
+                explanation="The video is fetched from this address, checked, examined if the clip is to be, and stored"
+                " as any other. An open clip is then charged at its model's price; a failed one is delivered late and"
+                " costs its owner nothing.",
                 button="Deliver it",
             ),
         )
@@ -291,7 +293,14 @@ class AttemptAdmin(ReadOnlyAdmin):
     search_fields = ("id__exact", "external_id__exact", "generation__id__exact")
     list_select_related = ("generation",)
     ordering = ("-created_at",)
-    exclude = ("given_url",)
+    exclude = ("given_url", "picture")
+    readonly_fields = ("problem",)
+
+    @admin.display(description="Picture of the problem")
+    def problem(self, attempt: Attempt) -> str:
+        picture = attempt.picture
+        address = None if picture is None else assets.picture_url(picture, picture.key, clock.now())
+        return "–" if address is None else format_html('<img src="{}" style="max-height: 20rem">', address)
 
 
 @admin.register(WebhookDelivery)

@@ -9,11 +9,20 @@ class GenerationsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import profile
-        from generations import cancellation, expiry, inventory, late_results, quotes, receiving, scratch
+        from generations import (
+            cancellation,
+            checks,  # noqa: F401  registers itself
+            expiry,
+            inventory,
+            late_results,
+            quotes,
+            receiving,
+            scratch,
+        )
         from generations.api.serializers import StorageSerializer
         from generations.kinds import GENERATION, LATE_RESULT
-        from generations.stages.deliver import Deliver
-        from generations.stages.late import DeliverLate, FindLate
+        from generations.stages.deliver import Deliver, DeliverExamined
+        from generations.stages.late import DeliverLate, DeliverLateExamined, FindLate
         from generations.stages.poll import Poll
         from generations.stages.reconcile import Reconcile
         from generations.stages.submit import Submit
@@ -21,10 +30,14 @@ class GenerationsConfig(AppConfig):
 
         jobs.register(
             jobs.JobKind(
-                name=GENERATION, stages=[Submit(), Reconcile(), Poll(), Deliver()], cancel=cancellation.cancel
+                name=GENERATION,
+                stages=[Submit(), Reconcile(), Poll(), Deliver(), DeliverExamined()],
+                cancel=cancellation.cancel,
             )
         )
-        jobs.register(jobs.JobKind(name=LATE_RESULT, stages=[FindLate(), DeliverLate()]))
+        jobs.register(
+            jobs.JobKind(name=LATE_RESULT, stages=[FindLate(), DeliverLate(), DeliverLateExamined()])
+        )
         for name, every, run in (
             ("late_results", timedelta(minutes=10), late_results.look_again),
             ("old_quotes", timedelta(hours=1), quotes.forget_old),

@@ -1,6 +1,6 @@
 """An owner's stored files: found, pinned while work needs them, linked to for minutes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -93,6 +93,15 @@ UPDATE generations_asset asset SET pinned_until = NULL WHERE asset.id = ANY(%(id
 """
 
 
+Keeper = Callable[[Sequence[UUID]], set[UUID]]
+_keepers: list[Keeper] = []
+
+
+def register_keeper(keeper: Keeper) -> None:
+    """Have `keeper` asked which of some files unfinished work of another kind needs. From `AppConfig.ready`."""
+    _keepers.append(keeper)
+
+
 def touch(asset_ids: Sequence[UUID]) -> None:
     """An upload was used: its seven days begin again. One statement."""
     with connection.cursor() as cursor:
@@ -113,14 +122,15 @@ def pin(asset_ids: Sequence[UUID], until: datetime) -> None:
 
 
 def unpin(asset_ids: Sequence[UUID]) -> None:
-    """Let go of the files that no other unfinished clip needs. Two statements, in a transaction."""
+    """Let go of the files that no other unfinished work needs. Two statements, and one a keeper, in a transaction."""
     if not asset_ids:
         return
     ids = list(asset_ids)
     with connection.cursor() as cursor:
-        # First the locks: whoever pins them at this moment is then seen by the second statement.
+        # First the locks: whoever pins them at this moment is then seen by the next statements.
         cursor.execute(f"{_LOCKED} SELECT FROM locked", {"ids": ids})
-        cursor.execute(_UNPIN, {"ids": ids})
+        kept = set[UUID]().union(*(keeper(ids) for keeper in _keepers))
+        cursor.execute(_UNPIN, {"ids": [one for one in ids if one not in kept]})
 
 
 def signed_input_url(asset: Asset, expires_in: timedelta) -> str:
@@ -146,10 +156,15 @@ def download_url(asset: Asset, now: datetime, *, inline: bool = False) -> str:
 
 def picture_url(asset: Asset, key: str, now: datetime) -> str | None:
     """A link to a picture of the asset; None if it has none or its time is over."""
+    return file_url(asset, key, now, name="picture.jpg", media_type="image/jpeg")
+
+
+def file_url(asset: Asset, key: str, now: datetime, *, name: str, media_type: str) -> str | None:
+    """A link to a file that belongs to the asset; None if it has none or its time is over."""
     if not key or asset.state != AssetState.READY or is_over(asset, now):
         return None
     return storage.signed_download(
-        key, file_name="picture.jpg", media_type="image/jpeg", expires_in=_link_time(asset, now), inline=True
+        key, file_name=name, media_type=media_type, expires_in=_link_time(asset, now), inline=True
     )
 
 

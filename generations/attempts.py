@@ -1,16 +1,18 @@
-"""Facts about attempts: recorded whoever learned them, set once, never taken back."""
+"""Facts about attempts: recorded whoever learned them, set once, never taken back but by `reject`."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count, Min
 
-from generations.models import Attempt, AttemptState, Generation
+from generations.models import Asset, Attempt, AttemptState, Generation
 from providers.contract import Cost
-from providers.errors import ProviderError, RenderFailed, RequestRefused
+from providers.errors import FailureCode, ProviderError, RenderFailed, RequestRefused
 from workers.clock import AppNow
 
 logger = logging.getLogger(__name__)
@@ -82,6 +84,22 @@ def record_failure(attempt: Attempt, error: ProviderError) -> None:
     )
 
 
+def reject(attempt: Attempt, *, reason: str, figures: Mapping[str, Any], picture: Asset | None) -> None:
+    """The vendor said that it succeeded, and what it delivered did not pass its examination: it failed.
+
+    The only correction of an end that there is. What the vendor's work cost stays.
+    """
+    if Attempt.objects.filter(id=attempt.id, state=AttemptState.SUCCEEDED).update(
+        state=AttemptState.FAILED,
+        failure_code=FailureCode.QUALITY,
+        failure_message=reason[:500],
+        failure_retryable=True,
+        figures=dict(figures),
+        picture=picture,
+    ):
+        attempt.state = AttemptState.FAILED
+
+
 def code_of(error: ProviderError) -> str:
     """The machine word for a provider's error."""
     if isinstance(error, RequestRefused | RenderFailed):
@@ -124,8 +142,21 @@ def mark_unknown(attempt: Attempt) -> None:
 RETRY_WAITS = (timedelta(seconds=5),)
 
 
+def at_its_model(attempt: Attempt) -> tuple[int, datetime]:
+    """How many attempts the clip has had at this one's model, and when the first was made. At most one statement."""
+    if attempt.number == 1:
+        return 1, attempt.created_at
+    found = Attempt.objects.filter(generation_id=attempt.generation_id, model=attempt.model).aggregate(
+        number=Count("id"), first=Min("created_at")
+    )
+    return found["number"], found["first"]
+
+
 def retry_after_failure(error: ProviderError, attempts: int) -> timedelta | None:
-    """How long to wait before the next attempt after a proven failure; None: no more. Within the same hold."""
+    """How long to wait before the next attempt after a proven failure; None: no more. Within the same hold.
+
+    `attempts`: those that the clip has had at this model.
+    """
     if not error.retryable or attempts > len(RETRY_WAITS):
         return None
     return RETRY_WAITS[attempts - 1]

@@ -1,5 +1,6 @@
 """Cancelling a clip: what can be undone depends on how far it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -7,11 +8,11 @@ from uuid import UUID
 from accounts.events.log import EventEntry, append
 from generations import assets, attempts, transitions
 from generations.errors import AlreadyEnded, NotFound
-from generations.kinds import GENERATION
+from generations.kinds import DELIVERING, GENERATION
 from generations.models import Generation, GenerationStatus
 from workers import jobs
-from workers.jobs import announce
-from workers.models import JobState
+from workers.jobs import Change, announce
+from workers.models import JobState, open_jobs
 
 
 class CancelResult(StrEnum):
@@ -20,7 +21,7 @@ class CancelResult(StrEnum):
     ASKED = "asked"
     """The provider is being asked; its word decides whether it is cancelled or completes."""
     TOO_LATE = "too_late"
-    """The provider has finished: the video is on its way and will be charged."""
+    """The provider has finished: the video is on its way and will be charged, unless it does not pass examination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,10 @@ def cancel(owner_id: UUID, generation_id: UUID) -> Cancelled:
         return Cancelled(generation=generation, result=CancelResult.REMOVED)
     if standing is None or generation.ended_at is not None:
         raise AlreadyEnded(status=generation.status)
-    if standing.stage == "deliver":
+    if standing.stage in DELIVERING:
+        if generation.examined:
+            # A video that does not pass is not made again.
+            jobs.request_cancel(standing)
         return Cancelled(generation=generation, result=CancelResult.TOO_LATE)
     attempt = attempts.latest([generation_id]).get(generation_id)
     if standing.claimed or (attempt is not None and attempt.state in attempts.OPEN):
@@ -58,3 +62,39 @@ def cancel(owner_id: UUID, generation_id: UUID) -> Cancelled:
     generation.refresh_from_db()
     announce([change] if change else [])
     return Cancelled(generation=generation, result=CancelResult.REMOVED)
+
+
+def stop_all(generation_ids: Sequence[UUID]) -> list[Change]:
+    """Stop these clips for the work that they were made for, as `cancel` does; the changes to announce.
+
+    All their jobs are locked before anything is written, in the order of their ids.
+    """
+    rows = Generation.objects.in_bulk(list(generation_ids))
+    ordered = sorted(rows.values(), key=lambda one: str(one.job_id))
+    standings = {one.id: jobs.lock(kind=GENERATION, subject_id=one.id) for one in ordered}
+    asked = set(
+        open_jobs(kind=GENERATION, subject_id__in=list(rows), cancel_requested_at__isnull=False).values_list(
+            "subject_id", flat=True
+        )
+    )
+    latest = attempts.latest(rows)
+    changes: list[Change] = []
+    for one in ordered:
+        if one.id in asked:
+            continue
+        standing, attempt = standings[one.id], latest.get(one.id)
+        generation = Generation.objects.get(id=one.id)
+        if standing is None or generation.ended_at is not None:
+            continue
+        if standing.stage in DELIVERING:
+            if generation.examined:
+                jobs.request_cancel(standing)
+            continue
+        if standing.claimed or (attempt is not None and attempt.state in attempts.OPEN):
+            jobs.request_cancel(standing)
+            continue
+        jobs.end(standing, JobState.CANCELLED)
+        change = transitions.cancel(generation)
+        assets.unpin(generation.input_ids)
+        changes += [change] if change else []
+    return changes

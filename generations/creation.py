@@ -1,5 +1,6 @@
 """Accepting a clip: everything that must be true, in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -8,8 +9,10 @@ from accounts.events.log import EventEntry, append
 from accounts.models import User
 from accounts.tiers import Tier, tier_of
 from credits import ledger, rate_cards
+from credits.models import Hold
 from generations import assets, guards, history, quotes
-from generations.errors import InvalidRequest, NotFound, PriceChanged
+from generations.errors import InvalidRequest, NotFound
+from generations.fallback import Alternative
 from generations.kinds import GENERATION, gate_of
 from generations.models import AssetKind, Generation, GenerationStatus, Project
 from generations.quotes import Priced
@@ -83,13 +86,7 @@ def create(owner: User, request: GenerationRequest, now: guards.Standing, wish: 
         priced = quotes.redeem(owner.id, wish.quote_id, request, now.now)
     else:
         priced = quotes.price(request, rate_cards.current([request.model]))
-        if wish.max_credits is not None and priced.credits > wish.max_credits:
-            raise PriceChanged(field="max_credits", credits=priced.credits, max_credits=wish.max_credits)
-    return _write(owner, tier, priced, wish, now.now)
-
-
-def _write(owner: User, tier: Tier, priced: Priced, wish: Wish, now: datetime) -> Created:
-    request = priced.request
+        quotes.check_limit(priced.credits, wish.max_credits)
     generation_id = uuid4()
     held = ledger.hold(
         owner_id=owner.id,
@@ -100,6 +97,76 @@ def _write(owner: User, tier: Tier, priced: Priced, wish: Wish, now: datetime) -
         breakdown=priced.breakdown,
         daily_limit=tier.credits_per_day,
     )
+    generation = _write(
+        owner,
+        tier,
+        request,
+        priced,
+        wish,
+        now.now,
+        generation_id=generation_id,
+        hold_id=held.hold_id,
+        held=priced.credits,
+    )
+    return Created(generation=generation, balance=held.balance, held=held.held)
+
+
+def create_held(
+    owner: User,
+    request: GenerationRequest,
+    now: guards.Standing,
+    *,
+    generation_id: UUID,
+    hold_id: UUID,
+    priced: Priced,
+    project_id: UUID,
+    alternatives: Sequence[Alternative] = (),
+    examined: bool = False,
+) -> Generation:
+    """Write the clip of a hold that was taken for it beforehand, its job and its event. In the caller's transaction.
+
+    The hold is open, the owner's, and its subject is `generation_id`: LookupError. What the clip costs in the end is
+    the price of the model that delivers it, `priced` or an alternative's, and never more than the hold. `now` counts
+    the clips that were written before this one. Raises TooManyJobs and QueueFull.
+    """
+    tier = tier_of(owner)
+    guards.check_room(now, tier)
+    held = (
+        Hold.objects.filter(id=hold_id, owner_id=owner.id, subject_id=generation_id, state=Hold.State.OPEN)
+        .values_list("amount", flat=True)
+        .first()
+    )
+    if held is None:
+        raise LookupError(f"there is no open hold {hold_id} for the clip {generation_id}")
+    return _write(
+        owner,
+        tier,
+        request,
+        priced,
+        Wish(project_id=project_id),
+        now.now,
+        generation_id=generation_id,
+        hold_id=hold_id,
+        held=held,
+        alternatives=alternatives,
+        examined=examined,
+    )
+
+
+def _write(
+    owner: User,
+    tier: Tier,
+    request: GenerationRequest,
+    priced: Priced,
+    wish: Wish,
+    now: datetime,
+    *,
+    generation_id: UUID,
+    hold_id: UUID,
+    held: int,
+    alternatives: Sequence[Alternative] = (),
+    examined: bool = False,
+) -> Generation:
     inputs = [
         one for one in (request.start_image, request.end_image, request.source_video) if one is not None
     ]
@@ -147,9 +214,12 @@ def _write(owner: User, tier: Tier, priced: Priced, wish: Wish, now: datetime) -
         finish_by=wish.finish_by,
         status=GenerationStatus.PENDING,
         job_id=job_id,
-        hold_id=held.hold_id,
+        hold_id=hold_id,
         quote_id=priced.quote_id,
-        credits_quoted=priced.credits,
+        credits_quoted=held,
+        credits_priced=priced.credits,
+        alternatives=list(alternatives),
+        examined=examined,
         created_at=now,
     )
     generation.save(force_insert=True)
@@ -162,12 +232,12 @@ def _write(owner: User, tier: Tier, priced: Priced, wish: Wish, now: datetime) -
                 data={
                     "status": GenerationStatus.PENDING,
                     "model": request.model,
-                    "credits_held": priced.credits,
+                    "credits_held": held,
                 },
             )
         ]
     )
-    return Created(generation=generation, balance=held.balance, held=held.held)
+    return generation
 
 
 # Longer than any queue: the pins of inputs are lifted when the clip ends.

@@ -97,7 +97,7 @@ class Moderated(DomainError):
 
 
 class AlreadyEnded(DomainError):
-    """The generation has ended: it is {status}."""
+    """It has ended: it is {status}."""
 
     code = "already_ended"
 

@@ -5,6 +5,15 @@ GENERATION = "generation"
 # The job that fetches a result which came after its clip had failed.
 LATE_RESULT = "late_result"
 
+# The stages that bring a clip's video home: as it came, or examined first.
+DELIVER, DELIVER_EXAMINED = "deliver", "deliver_examined"
+DELIVERING = (DELIVER, DELIVER_EXAMINED)
+
+
+def delivering(*, examined: bool) -> str:
+    """The stage that brings such a clip's video home."""
+    return DELIVER_EXAMINED if examined else DELIVER
+
 
 def gate_of(provider: str) -> str:
     """The gate that submissions to this provider pass."""

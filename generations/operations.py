@@ -8,10 +8,9 @@ from uuid import UUID
 
 from generations import assets, attempts, encryption, late_results, transitions
 from generations.errors import AlreadyEnded, NotFound, NotSubmitted, WorkerBusy
-from generations.kinds import GENERATION, LATE_RESULT
+from generations.kinds import GENERATION, LATE_RESULT, delivering
 from generations.models import Attempt, Generation
-from generations.stages.deliver import Deliver
-from generations.stages.late import DeliverLate, is_wanted
+from generations.stages.late import delivering_late, is_wanted
 from workers import jobs
 from workers.jobs import Standing, announce
 from workers.models import JobState
@@ -46,7 +45,7 @@ def release(generation_id: UUID) -> Generation:
 def give_result(generation_id: UUID, url: str) -> Generation:
     """Deliver a clip's result from where the operator says that it is, as any other result.
 
-    An open clip is charged as quoted once that is delivered; a failed one is delivered late, for nothing. An address
+    An open clip is charged once that is delivered; a failed one is delivered late, for nothing. An address
     that leads to no video is dropped, and the clip goes on as it was. Raises
     NotFound, NotSubmitted, AlreadyEnded, or WorkerBusy while a worker is at it.
     """
@@ -60,10 +59,10 @@ def give_result(generation_id: UUID, url: str) -> Generation:
     Attempt.objects.filter(id=attempt.id).update(given_url=encryption.encrypt(url), failed_calls=0)
     if generation.ended_at is None:
         assert standing is not None, "an open clip has an open job"
-        jobs.move(standing, kind=GENERATION, stage=Deliver.name)
+        jobs.move(standing, kind=GENERATION, stage=delivering(examined=generation.examined))
         announce(transitions.start([generation]))
     elif looking is not None:
-        jobs.move(looking, kind=LATE_RESULT, stage=DeliverLate.name)
+        jobs.move(looking, kind=LATE_RESULT, stage=delivering_late(generation))
     else:
         late_results.expect(generation)
     return generation

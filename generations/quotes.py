@@ -1,8 +1,9 @@
 """Prices: what a request costs, and promises that bind until they expire."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -11,11 +12,20 @@ from accounts.models import User
 from credits import pricing, rate_cards
 from credits.errors import NoPrice
 from credits.pricing import Card, PriceRequest
-from generations.errors import NoPriceNoStart, NotFound, QuoteExpired, QuoteMismatch, QuoteUsed
-from generations.models import Quote
+from generations.errors import (
+    NoPriceNoStart,
+    NotFound,
+    PriceChanged,
+    QuoteExpired,
+    QuoteMismatch,
+    QuoteUsed,
+)
+from generations.models import Promise, Quote
 from generations.requests import GenerationRequest
 from providers.catalogue import MODELS
 from workers.clock import AppNow
+
+AnyPromise = TypeVar("AnyPromise", bound=Promise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +85,15 @@ def promise(owner: User, priced: Priced, now: datetime) -> Quote:
 
 
 def redeem(owner_id: UUID, quote_id: UUID, request: GenerationRequest, now: datetime) -> Priced:
-    """Use the quote, once, for the request it was made for. Two statements, in the caller's transaction.
-
-    Raises NotFound, QuoteExpired, QuoteUsed, or QuoteMismatch, which names the fields that differ.
-    """
-    quote = Quote.objects.filter(id=quote_id, owner_id=owner_id).first()
-    if quote is None:
-        raise NotFound(what="quote", field="quote_id")
-    if quote.expires_at <= now:
-        raise QuoteExpired(field="quote_id", expires_at=quote.expires_at.isoformat())
+    """Use the quote, once, for the request it was made for. Raises as `use`. Two statements."""
     wanted = request.canonical()
-    different = sorted(name for name in wanted if wanted[name] != quote.request.get(name))
-    if different:
-        raise QuoteMismatch(field="quote_id", fields=", ".join(different))
-    if not Quote.objects.filter(id=quote_id, used_at__isnull=True).update(used_at=AppNow()):
-        raise QuoteUsed(field="quote_id")
+    quote = use(
+        Quote,
+        owner_id,
+        quote_id,
+        now,
+        lambda quote: sorted(name for name in wanted if wanted[name] != quote.request.get(name)),
+    )
     return Priced(
         request=request,
         credits=quote.credits,
@@ -99,9 +103,40 @@ def redeem(owner_id: UUID, quote_id: UUID, request: GenerationRequest, now: date
     )
 
 
-def forget_old() -> int:
+def use(
+    kind: type[AnyPromise],
+    owner_id: UUID,
+    quote_id: UUID,
+    now: datetime,
+    different: Callable[[AnyPromise], Sequence[str]],
+) -> AnyPromise:
+    """The owner's quote, used up by this. Two statements, in the caller's transaction.
+
+    `different`: in which fields what is wanted now is not what was promised. Raises NotFound, QuoteExpired,
+    QuoteUsed, or QuoteMismatch, which names those fields.
+    """
+    rows = kind._default_manager.filter(id=quote_id)
+    quote = rows.filter(owner_id=owner_id).first()
+    if quote is None:
+        raise NotFound(what="quote", field="quote_id")
+    if quote.expires_at <= now:
+        raise QuoteExpired(field="quote_id", expires_at=quote.expires_at.isoformat())
+    if fields := different(quote):
+        raise QuoteMismatch(field="quote_id", fields=", ".join(fields))
+    if not rows.filter(used_at__isnull=True).update(used_at=AppNow()):
+        raise QuoteUsed(field="quote_id")
+    return quote
+
+
+def check_limit(credits: int, max_credits: int | None) -> None:
+    """Raises PriceChanged where today's price is above the most that it may be."""
+    if max_credits is not None and credits > max_credits:
+        raise PriceChanged(field="max_credits", credits=credits, max_credits=max_credits)
+
+
+def forget_old(kind: type[Promise] = Quote) -> int:
     """Drop quotes that lapsed unused and are past their retention; how many."""
-    deleted, _ = Quote.objects.filter(
+    deleted, _ = kind._default_manager.filter(
         used_at__isnull=True, expires_at__lt=AppNow() - settings.QUOTES_KEPT
     ).delete()
     return deleted

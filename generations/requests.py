@@ -8,6 +8,7 @@ from uuid import UUID
 
 from accounts.tiers import Tier, tiers
 from generations.errors import InvalidRequest, ModelRetired, TierRequired
+from generations.models import Generation
 from providers.catalogue import MODELS, InvalidControl, VideoModel
 from providers.contract import ControlValue, Mode
 
@@ -62,6 +63,27 @@ class Draft:
     start_image: UUID | None = None
     end_image: UUID | None = None
     source_video: UUID | None = None
+
+
+def draft_of(generation: Generation) -> Draft:
+    """The generation's recipe as a new request."""
+    return Draft(
+        model=generation.model,
+        mode=generation.mode,
+        prompt=generation.prompt,
+        negative_prompt=generation.negative_prompt,
+        style=generation.style,
+        resolution=generation.resolution,
+        ratio=generation.ratio,
+        duration_seconds=generation.duration_seconds,
+        audio=generation.audio,
+        enhance=generation.enhance,
+        seed=generation.seed,
+        controls=generation.controls,
+        start_image=generation.start_image_id,
+        end_image=generation.end_image_id,
+        source_video=generation.source_video_id,
+    )
 
 
 def find_model(model_id: str, *, at: datetime, retires_at: datetime | None = None) -> VideoModel:

@@ -6,7 +6,7 @@ from accounts.models import User
 from generations.creation import Created, Wish, create, prepare
 from generations.errors import NotFound, NotRetryable, RetriedAlready
 from generations.models import Generation, GenerationStatus
-from generations.requests import Draft
+from generations.requests import draft_of
 
 
 def retry(owner: User, generation_id: UUID, *, max_credits: int | None = None) -> Created:
@@ -29,25 +29,4 @@ def retry(owner: User, generation_id: UUID, *, max_credits: int | None = None) -
         request,
         now,
         Wish(project_id=generation.project_id, max_credits=max_credits, retry_of=generation),
-    )
-
-
-def draft_of(generation: Generation) -> Draft:
-    """The generation's recipe as a new request."""
-    return Draft(
-        model=generation.model,
-        mode=generation.mode,
-        prompt=generation.prompt,
-        negative_prompt=generation.negative_prompt,
-        style=generation.style,
-        resolution=generation.resolution,
-        ratio=generation.ratio,
-        duration_seconds=generation.duration_seconds,
-        audio=generation.audio,
-        enhance=generation.enhance,
-        seed=generation.seed,
-        controls=generation.controls,
-        start_image=generation.start_image_id,
-        end_image=generation.end_image_id,
-        source_video=generation.source_video_id,
     )

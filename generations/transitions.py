@@ -37,16 +37,16 @@ def start(generations: Sequence[Generation]) -> list[Change]:
 
 
 def complete(generation: Generation, output: Asset) -> Change | None:
-    """Pending or processing → completed: delivered, and paid for out of its hold."""
+    """Pending or processing → completed: delivered, and paid for out of its hold, at the price of its model."""
     moved = Generation.objects.filter(id=generation.id, status__in=OPEN).update(
         status=GenerationStatus.COMPLETED,
         ended_at=AppNow(),
         output=output,
-        credits_used=generation.credits_quoted,
+        credits_used=generation.price,
     )
     if not moved:
         return None
-    closing = ledger.capture(hold_id=generation.hold_id, amount=generation.credits_quoted)
+    closing = ledger.capture(hold_id=generation.hold_id, amount=generation.price)
     return _change(
         generation,
         GenerationStatus.COMPLETED,

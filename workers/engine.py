@@ -20,7 +20,19 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
 from workers import crash, gates, heartbeats, progress
-from workers.jobs import BEGIN_SECONDS, KINDS, Change, Continue, End, Lease, Next, Outcome, Stage, announce
+from workers.jobs import (
+    BEGIN_SECONDS,
+    KINDS,
+    NEWCOMERS_TURN,
+    Change,
+    Continue,
+    End,
+    Lease,
+    Next,
+    Outcome,
+    Stage,
+    announce,
+)
 from workers.log_context import log_context
 
 logger = logging.getLogger(__name__)
@@ -95,22 +107,25 @@ UPDATE workers_job SET
     eta_at = coalesce(next.eta_at, workers_job.eta_at),
     holds = CASE WHEN next.place = 'keep' THEN workers_job.holds ELSE false END,
     waits = (next.place = 'line up'),
+    gate = coalesce(next.gate, workers_job.gate),
+    turn = CASE WHEN next.gate IS NULL THEN workers_job.turn ELSE {turn} END,
     state = CASE WHEN next.place = 'line up' THEN 'queued' ELSE workers_job.state END,
     announced_progress = CASE WHEN {announces} THEN next.progress ELSE announced_progress END,
     announced_at = CASE WHEN {announces} THEN app_now() ELSE announced_at END
 FROM unnest(%(ids)s::uuid[], %(stages)s::varchar[], %(queues)s::varchar[], %(due_in)s::interval[],
-    %(progress)s::smallint[], %(eta)s::timestamptz[], %(places)s::varchar[])
-    AS next (id, stage, queue, due_in, progress, eta_at, place)
+    %(progress)s::smallint[], %(eta)s::timestamptz[], %(places)s::varchar[], %(gates)s::varchar[])
+    AS next (id, stage, queue, due_in, progress, eta_at, place, gate)
 WHERE workers_job.id = next.id
 RETURNING workers_job.owner_id, workers_job.kind, workers_job.subject_id,
     workers_job.progress, announced_at IS NOT DISTINCT FROM app_now()
 """.format(
+    turn=NEWCOMERS_TURN.format(gate="next.gate", owner="workers_job.owner_id"),
     announces=(
         "next.progress IS NOT NULL"
         f" AND abs(next.progress - announced_progress) >= {ANNOUNCE_PERCENT}"
         " AND (announced_at IS NULL OR announced_at <= app_now()"
         f" - interval '{ANNOUNCE_SECONDS} seconds')"
-    )
+    ),
 )
 
 _END = """
@@ -195,6 +210,7 @@ def apply(decisions: Sequence[tuple[Lease, Next]]) -> None:
                     "progress": [step.progress for _, step in going],
                     "eta": [step.eta_at for _, step in going],
                     "places": [str(step.place) for _, step in going],
+                    "gates": [step.gate for _, step in going],
                 },
             )
             changes += [

@@ -64,6 +64,8 @@ class Continue:
     eta_at: datetime | None = None
     # The place at the gate: kept, given up, or given up and lined up for again at the old turn.
     place: "Place" = "keep"
+    # Another gate to line up at from now on, at a newcomer's turn; None: the same one.
+    gate: str | None = None
     changes: Sequence[Change] = ()
 
 
@@ -195,17 +197,20 @@ def announce(changes: Sequence[Change]) -> None:
 
 # A newcomer's turn is one behind his own last in this line, or behind the last admitted: turns taken in order
 # serve every owner in rotation.
-_ENQUEUE = """
+NEWCOMERS_TURN = """1 + coalesce(greatest(
+        (SELECT turn FROM workers_gate WHERE key = {gate}),
+        (SELECT turn FROM workers_job mine WHERE mine.gate = {gate} AND mine.owner_id = {owner} AND mine.waits
+         ORDER BY turn DESC LIMIT 1)), 0)"""
+
+_ENQUEUE = f"""
 INSERT INTO workers_job (
     id, owner_id, kind, stage, queue, subject_id, state, due_at, fence, claims, claimed_by,
     gate, waits, holds, turn, owner_places, progress, announced_progress, error_code, created_at, eta_at, project_id
 ) VALUES (
     %(id)s, %(owner)s, %(kind)s, %(stage)s, %(queue)s, %(subject)s, 'queued', coalesce(%(due)s, app_now()),
     0, 0, '', %(gate)s::varchar, %(gate)s::varchar IS NOT NULL, false,
-    CASE WHEN %(gate)s::varchar IS NULL THEN 0 ELSE 1 + coalesce(greatest(
-        (SELECT turn FROM workers_gate WHERE key = %(gate)s),
-        (SELECT turn FROM workers_job WHERE gate = %(gate)s AND owner_id = %(owner)s AND waits
-         ORDER BY turn DESC LIMIT 1)), 0) END,
+    CASE WHEN %(gate)s::varchar IS NULL THEN 0
+         ELSE {NEWCOMERS_TURN.format(gate="%(gate)s", owner="%(owner)s")} END,
     %(places)s,
     %(progress)s, %(progress)s, '', app_now(), %(eta)s, %(project)s
 ) RETURNING created_at

@@ -83,6 +83,7 @@ def generation(one: Generation, job: Job | None, now: datetime) -> dict[str, Any
         "eta_at": None if ended or job is None else job.eta_at,
         "model": one.model,
         "provider": one.provider,
+        "alternatives": [other["model"] for other in one.alternatives],
         "mode": one.mode,
         "prompt": one.prompt,
         "negative_prompt": one.negative_prompt,

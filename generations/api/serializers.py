@@ -166,6 +166,10 @@ class GenerationSerializer(serializers.Serializer[Any]):
     eta_at = serializers.DateTimeField(allow_null=True)
     model = serializers.CharField()
     provider = serializers.CharField()
+    alternatives = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The models that are asked next, in this order, if this one proves to fail.",
+    )
     mode = serializers.ChoiceField(choices=MODES)
     prompt = serializers.CharField()
     negative_prompt = serializers.CharField()

@@ -4,7 +4,7 @@ from generations.models.assets import Asset, AssetKind, AssetState
 from generations.models.generations import Attempt, AttemptState, Generation, GenerationStatus
 from generations.models.inventory import Inventory
 from generations.models.projects import Project, ProjectState
-from generations.models.quotes import Quote
+from generations.models.quotes import Promise, Quote
 from generations.models.switches import ModelSwitch
 from generations.models.webhooks import WebhookDelivery
 
@@ -20,6 +20,7 @@ __all__ = [
     "ModelSwitch",
     "Project",
     "ProjectState",
+    "Promise",
     "Quote",
     "WebhookDelivery",
 ]

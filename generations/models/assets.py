@@ -32,6 +32,15 @@ class AssetOrigin(models.TextChoices):
     GENERATION = "generation"
     # The pictures of a sample's scenes.
     ANALYSIS = "analysis"
+    # What was wrong with a clip that did not pass its examination.
+    EXAMINATION = "examination"
+    # Of a render: the film, the last picture of a segment, a sound, and pieces of the film.
+    RENDER = "render"
+    FRAME = "frame"
+    SOUND = "sound"
+    PART = "part"
+    # A finished video that was edited.
+    EDIT = "edit"
 
 
 class Asset(models.Model):

@@ -73,7 +73,14 @@ class Generation(models.Model):
     quote = models.OneToOneField(
         "generations.Quote", on_delete=models.PROTECT, null=True, blank=True, related_name="generation"
     )
+    # What its hold holds: it never costs more.
     credits_quoted = models.BigIntegerField()
+    # The pinned price of the model that is asked now; null: what was quoted.
+    credits_priced = models.BigIntegerField(null=True, blank=True)
+    # The models that are asked in turn where this one proves to fail: [{"model": …, "credits": …}], the best first.
+    alternatives = models.JSONField(default=list, blank=True)
+    # Whether its video is examined before it counts as delivered.
+    examined = models.BooleanField(default=False)
     credits_used = models.BigIntegerField(default=0)
     output = models.OneToOneField(
         "generations.Asset", on_delete=models.PROTECT, null=True, blank=True, related_name="made_by"
@@ -153,6 +160,15 @@ class Generation(models.Model):
         return f"{self.model} {self.id}"
 
     @property
+    def price(self) -> int:
+        """What it costs if it is delivered now."""
+        return (
+            self.credits_quoted
+            if self.credits_priced is None
+            else min(self.credits_priced, self.credits_quoted)
+        )
+
+    @property
     def input_ids(self) -> list[uuid.UUID]:
         """The assets it is made from."""
         given = (self.start_image_id, self.end_image_id, self.source_video_id)
@@ -172,7 +188,10 @@ class AttemptState(models.TextChoices):
 
 
 class Attempt(models.Model):
-    """One submission to a provider. Facts from outside are set once and never taken back."""
+    """One submission to a provider. Facts from outside are set once and never taken back.
+
+    With one exception: a video that its examination refuses turns `succeeded` into `failed`.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     generation = models.ForeignKey(
@@ -193,6 +212,11 @@ class Attempt(models.Model):
     failure_code = models.CharField(max_length=60, blank=True, default="")
     failure_message = models.CharField(max_length=500, blank=True, default="")
     failure_retryable = models.BooleanField(default=False)
+    # Of a video that did not pass its examination: what was measured, and a picture of what is wrong.
+    figures = models.JSONField(default=dict, blank=True)
+    picture = models.ForeignKey(
+        "generations.Asset", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     cost_amount = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
     cost_currency = models.CharField(max_length=3, blank=True, default="")
 

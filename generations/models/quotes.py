@@ -10,24 +10,35 @@ from django.db.models import Q
 from workers.clock import AppNow
 
 
-class Quote(models.Model):
-    """The price of one request, binding until `expires_at`, for one generation.
-
-    `request` is what was priced, in canonical form; `rate_cards` are the ids it was priced with.
-    """
+class Promise(models.Model):
+    """A price, binding until `expires_at`, once; what it is the price of is said by those who inherit it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    model = models.CharField(max_length=100)
-    request = models.JSONField()
     credits = models.BigIntegerField()
-    breakdown = models.JSONField()
-    rate_cards = ArrayField(models.BigIntegerField())
     created_at = models.DateTimeField(db_default=AppNow())
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.credits} credits"
+
+
+class Quote(Promise):
+    """The price of one request, for one generation.
+
+    `request` is what was priced, in canonical form; `rate_cards` are the ids it was priced with.
+    """
+
+    model = models.CharField(max_length=100)
+    request = models.JSONField()
+    breakdown = models.JSONField()
+    rate_cards = ArrayField(models.BigIntegerField())
 
     class Meta:
         constraints = [

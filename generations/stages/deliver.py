@@ -9,11 +9,13 @@ from uuid import UUID, uuid5
 from django.conf import settings
 
 from generations import assets, attempts, delivery, encryption, polling, transitions
-from generations.delivery import Delivered, DeliveryFailed, Parcel
+from generations.delivery import Delivered, DeliveryFailed, Expected, Parcel, Rejected
+from generations.kinds import DELIVER, DELIVER_EXAMINED
 from generations.models import Asset, AssetKind, AssetState, Attempt, AttemptState, Generation
 from generations.models.assets import AssetOrigin
-from generations.stages.submit import end_failed, ended
-from providers.errors import ProviderError
+from generations.provenance import Claim
+from generations.stages.endings import again_or_next, end_failed, ended
+from providers.errors import FailureCode, ProviderError, RenderFailed
 from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
 from workers.models import JobState
 
@@ -43,8 +45,13 @@ def asset_id_of(generation_id: UUID) -> UUID:
     return uuid5(generation_id, "output")
 
 
+def name_of(generation: Generation) -> str:
+    """The name of its video, for downloads and in its credentials."""
+    return f"{generation.model.split('/')[-1]}-{str(generation.id)[:8]}.mp4"
+
+
 class Deliver(Stage[DeliverWork, DeliverAnswer]):
-    name = "deliver"
+    name = DELIVER
     label = "delivering"
     deadline = 300.0
     # Files of hundreds of megabytes and a decoder each: a few at a time per process.
@@ -58,17 +65,7 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
             if not self.wanted(attempt.generation):
                 begun[lease.job_id] = ended(lease, attempt.generation)
                 continue
-            begun[lease.job_id] = DeliverWork(
-                attempt=attempt,
-                parcel=Parcel(
-                    provider=attempt.provider,
-                    external_id=attempt.external_id or "",
-                    asset_id=asset_id_of(attempt.generation_id),
-                    owner_id=attempt.generation.owner_id,
-                    fence=lease.fence,
-                    given_url=encryption.decrypt(bytes(attempt.given_url)) if attempt.given_url else None,
-                ),
-            )
+            begun[lease.job_id] = DeliverWork(attempt=attempt, parcel=_parcel(lease, attempt))
         return begun
 
     def call(self, work: DeliverWork) -> DeliverAnswer:
@@ -88,7 +85,7 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
             if answer.delivered is not None:
                 nexts[outcome.lease.job_id] = self.complete(answer.attempt, outcome.lease, answer.delivered)
             else:
-                nexts[outcome.lease.job_id] = self._after_error(answer)
+                nexts[outcome.lease.job_id] = self._after_error(outcome.lease, answer)
         return nexts
 
     def abandon(self, lease: Lease) -> Next:
@@ -113,15 +110,22 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
     def give_up(self, generation: Generation, *, code: str, message: str) -> Next:
         return end_failed(generation, code=code, message=message, retryable=True)
 
+    def refused(self, lease: Lease, attempt: Attempt, reason: str) -> Next:
+        """What follows on a video that did not pass: the provider failed, and the clip is not over yet."""
+        error = RenderFailed(attempt.provider, code=FailureCode.QUALITY, retryable=True)
+        return again_or_next(lease, attempt, error, reason)
+
     def go_on(self, attempt: Attempt) -> Next:
         """Back to asking the vendor, after an operator's address led to no video."""
         if attempt.state == AttemptState.SUCCEEDED:
             return Continue(stage=self.name)
         return Continue(stage="poll" if attempt.external_id else "reconcile")
 
-    def _after_error(self, answer: DeliverAnswer) -> Next:
+    def _after_error(self, lease: Lease, answer: DeliverAnswer) -> Next:
         attempt, error = answer.attempt, answer.error
         assert error is not None
+        if isinstance(error, Rejected):
+            return self._reject(lease, attempt, error)
         failures = attempt.failed_calls + 1
         Attempt.objects.filter(id=attempt.id).update(failed_calls=failures)
         patient = isinstance(error, DeliveryFailed) and error.patient
@@ -133,11 +137,81 @@ class Deliver(Stage[DeliverWork, DeliverAnswer]):
                 stage=self.name, due_in=min(polling.after_failure(failures), timedelta(seconds=20))
             )
         if attempt.given_url is not None:
-            # The operator's address was wrong: that says nothing of what the vendor has.
-            Attempt.objects.filter(id=attempt.id).update(given_url=None, failed_calls=0)
-            return self.go_on(attempt)
+            return self._drop_address(attempt)
+        if attempt.generation.examined and isinstance(error, DeliveryFailed) and error.code == "bad_media":
+            return self._reject(lease, attempt, Rejected(str(error), figures={"problem": error.code}))
         code = error.code if isinstance(error, DeliveryFailed) else "output_unavailable"
         return self.give_up(attempt.generation, code=code, message=str(error))
+
+    def _reject(self, lease: Lease, attempt: Attempt, rejected: Rejected) -> Next:
+        if attempt.given_url is not None:
+            return self._drop_address(attempt)
+        if attempt.state == AttemptState.SUCCEEDED:
+            picture = _save_picture(lease, attempt, rejected) if rejected.picture_key else None
+            attempts.reject(attempt, reason=str(rejected), figures=rejected.figures, picture=picture)
+        return self.refused(lease, attempt, str(rejected))
+
+    def _drop_address(self, attempt: Attempt) -> Next:
+        # The operator's address was wrong: that says nothing of what the vendor has.
+        Attempt.objects.filter(id=attempt.id).update(given_url=None, failed_calls=0)
+        return self.go_on(attempt)
+
+
+class DeliverExamined(Deliver):
+    """As any other, by workers that may use the processor: the video is examined before it counts."""
+
+    name = DELIVER_EXAMINED
+    queue = "media"
+    deadline = 600.0
+    at_once = 1
+
+
+def _parcel(lease: Lease, attempt: Attempt) -> Parcel:
+    generation = attempt.generation
+    return Parcel(
+        provider=attempt.provider,
+        external_id=attempt.external_id or "",
+        asset_id=asset_id_of(generation.id),
+        picture_id=uuid5(attempt.id, "picture"),
+        owner_id=generation.owner_id,
+        fence=lease.fence,
+        claim=Claim(
+            title=name_of(generation),
+            kind="clip",
+            models=(attempt.model,),
+            created_at=lease.now,
+            generation_id=generation.id,
+            project_id=generation.project_id,
+        ),
+        expected=(
+            Expected(
+                duration_seconds=generation.duration_seconds,
+                resolution=generation.resolution,
+                ratio=generation.ratio,
+                audio=generation.audio,
+            )
+            if generation.examined
+            else None
+        ),
+        given_url=encryption.decrypt(bytes(attempt.given_url)) if attempt.given_url else None,
+    )
+
+
+def _save_picture(lease: Lease, attempt: Attempt, rejected: Rejected) -> Asset:
+    """The picture of what is wrong, as a file of the owner's that is kept as long as videos are."""
+    return Asset.objects.create(
+        id=uuid5(attempt.id, "picture"),
+        owner_id=attempt.generation.owner_id,
+        kind=AssetKind.IMAGE,
+        origin=AssetOrigin.EXAMINATION,
+        state=AssetState.READY,
+        name=f"problem-{str(attempt.generation_id)[:8]}-{attempt.number}.jpg",
+        media_type="image/jpeg",
+        bytes=rejected.picture_bytes,
+        key=rejected.picture_key,
+        created_at=lease.now,
+        expires_at=lease.now + settings.VIDEOS_KEPT,
+    )
 
 
 def save_output(generation: Generation, lease: Lease, delivered: Delivered) -> Asset:
@@ -152,7 +226,7 @@ def save_output(generation: Generation, lease: Lease, delivered: Delivered) -> A
         kind=AssetKind.VIDEO,
         origin=AssetOrigin.GENERATION,
         state=AssetState.READY,
-        name=f"{generation.model.split('/')[-1]}-{str(generation.id)[:8]}.mp4",
+        name=name_of(generation),
         media_type=facts.media_type,
         bytes=delivered.bytes if delivered.key else 0,
         sha256=delivered.sha256,

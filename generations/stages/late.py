@@ -7,10 +7,10 @@ from uuid import UUID
 from generations import attempts, transitions
 from generations.delivery import Delivered
 from generations.models import Attempt, AttemptState, Generation, GenerationStatus
-from generations.stages.deliver import Deliver, save_output
+from generations.stages.deliver import Deliver, DeliverExamined, save_output
 from providers import registry
 from providers.contract import RenderState, RenderUpdate
-from providers.errors import ProviderError
+from providers.errors import FailureCode, ProviderError
 from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
 from workers.models import JobState
 
@@ -44,7 +44,7 @@ class FindLate(Stage[Attempt, LateAnswer]):
             if not is_wanted(attempt.generation):
                 begun[lease.job_id] = End(state=JobState.COMPLETED)
             elif attempt.given_url is not None:
-                begun[lease.job_id] = Continue(stage=DeliverLate.name)
+                begun[lease.job_id] = Continue(stage=delivering_late(attempt.generation))
             else:
                 begun[lease.job_id] = attempt
         return begun
@@ -71,7 +71,7 @@ class FindLate(Stage[Attempt, LateAnswer]):
                 continue
             if update.state == RenderState.SUCCEEDED:
                 attempts.move(attempt, AttemptState.SUCCEEDED, vendor_state=update.vendor_state[:100])
-                nexts[outcome.lease.job_id] = Continue(stage=DeliverLate.name)
+                nexts[outcome.lease.job_id] = Continue(stage=delivering_late(attempt.generation))
             elif update.state == RenderState.FAILED and update.failure is not None:
                 attempts.record_failure(attempt, update.failure)
             elif update.state == RenderState.CANCELLED:
@@ -84,6 +84,9 @@ class FindLate(Stage[Attempt, LateAnswer]):
 
 class DeliverLate(Deliver):
     name = "deliver_late"
+
+    def refused(self, lease: Lease, attempt: Attempt, reason: str) -> Next:
+        return End(state=JobState.FAILED, error_code=FailureCode.QUALITY)
 
     def wanted(self, generation: Generation) -> bool:
         return is_wanted(generation)
@@ -102,3 +105,17 @@ class DeliverLate(Deliver):
 
     def give_up(self, generation: Generation, *, code: str, message: str) -> Next:
         return End(state=JobState.FAILED, error_code=code)
+
+
+class DeliverLateExamined(DeliverLate):
+    """Late, and examined as it would have been in time."""
+
+    name = "deliver_late_examined"
+    queue = DeliverExamined.queue
+    deadline = DeliverExamined.deadline
+    at_once = DeliverExamined.at_once
+
+
+def delivering_late(generation: Generation) -> str:
+    """The stage that brings the clip's late video home."""
+    return DeliverLateExamined.name if generation.examined else DeliverLate.name

@@ -8,11 +8,13 @@ from uuid import UUID
 from django.conf import settings
 
 from generations import attempts, history, polling, transitions
+from generations.kinds import delivering
 from generations.models import Attempt, AttemptState, Generation, GenerationStatus
-from generations.stages.submit import end_cancelled, end_failed, ended, safety_interval
+from generations.stages.endings import again_or_next, end_cancelled, end_failed, ended, next_or_failed
+from generations.stages.submit import safety_interval
 from providers import registry
 from providers.contract import CancelOutcome, RenderState, RenderUpdate
-from providers.errors import JobNotFound, ProviderError, RateLimited, RenderFailed, UnsupportedFeature
+from providers.errors import JobNotFound, ProviderError, RateLimited, UnsupportedFeature
 from workers.clock import AppNow
 from workers.jobs import Change, Continue, Lease, Next, Outcome, Stage
 
@@ -53,7 +55,7 @@ class Poll(Stage[PollWork, PollAnswer]):
             if generation.ended_at is not None:
                 begun[lease.job_id] = ended(lease, generation)
             elif attempt.state == AttemptState.SUCCEEDED:
-                begun[lease.job_id] = Continue(stage="deliver", place="leave")
+                begun[lease.job_id] = Continue(stage=delivering(examined=generation.examined), place="leave")
             elif attempt.state not in attempts.OPEN:
                 begun[lease.job_id] = Continue(stage="submit", place="line up")
             elif attempt.external_id is None:
@@ -152,21 +154,24 @@ def _decide(lease: Lease, answer: PollAnswer, news: Sequence[Change]) -> Next:
     if update.state == RenderState.SUCCEEDED:
         attempts.move(attempt, AttemptState.SUCCEEDED)
         return Continue(
-            stage="deliver", progress=95, place="leave", changes=[*news, *transitions.start([generation])]
+            stage=delivering(examined=generation.examined),
+            progress=95,
+            place="leave",
+            changes=[*news, *transitions.start([generation])],
         )
     if update.state == RenderState.CANCELLED:
         attempts.move(attempt, AttemptState.CANCELLED)
-        return _stopped(generation, answer.work.cancel_reason or "provider_cancelled")
+        return _stopped(lease, generation, answer.work.cancel_reason or "provider_cancelled", proven=True)
     if update.state == RenderState.FAILED:
         error = update.failure
         assert error is not None, "the contract promises a failure"
         attempts.record_failure(attempt, error)
-        return _after_failure(lease, attempt, generation, error)
+        return again_or_next(lease, attempt, error)
     if answer.work.cancel_reason in ("finish_by_passed", "provider_timeout"):
         if answer.cancel is None and attempt.cancel_asked_at is not None:
             # It was told and goes on: no longer ours to wait for. A result that comes later costs nothing.
             attempts.mark_unknown(attempt)
-            return _stopped(generation, answer.work.cancel_reason)
+            return _stopped(lease, generation, answer.work.cancel_reason, proven=False)
         return Continue(stage="poll", due_in=polling.after_failure(1), changes=news)
     elapsed = (lease.now - (attempt.submitted_at or attempt.created_at)).total_seconds()
     expected = history.expected(generation.model)
@@ -193,29 +198,15 @@ def _after_error(lease: Lease, answer: PollAnswer) -> Next:
     if isinstance(error, JobNotFound) and failures >= LOST_AFTER:
         attempts.record_failure(attempt, error)
         if answer.work.cancel_reason:
-            return _stopped(attempt.generation, answer.work.cancel_reason)
-        return end_failed(
-            attempt.generation, code="job_lost", message="The provider lost the job.", retryable=True
+            return _stopped(lease, attempt.generation, answer.work.cancel_reason, proven=True)
+        return next_or_failed(
+            lease, attempt.generation, code="job_lost", message="The provider lost the job.", retryable=True
         )
     if answer.work.cancel_reason in ("finish_by_passed", "provider_timeout") and failures >= LOST_AFTER:
         attempts.mark_unknown(attempt)
-        return _stopped(attempt.generation, answer.work.cancel_reason)
+        return _stopped(lease, attempt.generation, answer.work.cancel_reason, proven=False)
     wait = error.retry_after if isinstance(error, RateLimited) else None
     return Continue(stage="poll", due_in=polling.after_failure(failures, wait))
-
-
-def _after_failure(lease: Lease, attempt: Attempt, generation: Generation, error: ProviderError) -> Next:
-    if lease.cancel_requested:
-        return end_cancelled(generation)
-    wait = attempts.retry_after_failure(error, attempt.number)
-    if wait is not None:
-        return Continue(stage="submit", due_in=wait, place="line up", progress=10)
-    return end_failed(
-        generation,
-        code=attempts.code_of(error),
-        message=str(error),
-        retryable=isinstance(error, RenderFailed) and error.retryable,
-    )
 
 
 _STOPPED = {
@@ -225,7 +216,10 @@ _STOPPED = {
 }
 
 
-def _stopped(generation: Generation, reason: str) -> Next:
+def _stopped(lease: Lease, generation: Generation, reason: str, *, proven: bool) -> Next:
+    """The vendor makes it no more, `proven` by its own word, or it is no longer waited for."""
     if reason == "cancelled":
         return end_cancelled(generation)
+    if proven:
+        return next_or_failed(lease, generation, code=reason, message=_STOPPED[reason], retryable=True)
     return end_failed(generation, code=reason, message=_STOPPED[reason], retryable=True)

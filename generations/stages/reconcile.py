@@ -9,7 +9,7 @@ from django.conf import settings
 
 from generations import attempts
 from generations.models import Attempt, AttemptState, Generation
-from generations.stages.submit import end_cancelled, end_failed, ended
+from generations.stages.endings import end_cancelled, end_failed, ended
 from providers import http, registry
 from providers.contract import RenderUpdate
 from providers.errors import ProviderError, RateLimited, UnsupportedFeature

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.conf import settings
 
-from generations import assets, attempts, history, polling, transitions
+from generations import assets, attempts, history, polling
 from generations.callbacks import callback_url
 from generations.kinds import gate_of
 from generations.models import Attempt, AttemptState, Generation
+from generations.stages.endings import end_cancelled, end_failed, ended, next_or_failed, overdue
 from providers import registry
 from providers.catalogue import MODELS
 from providers.contract import InputMedia, Mode, RenderRequest, Submission
@@ -24,8 +25,7 @@ from providers.errors import (
     RateLimited,
 )
 from workers import gates
-from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
-from workers.models import JobState
+from workers.jobs import Continue, Lease, Next, Outcome, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -51,34 +51,6 @@ class SubmitAnswer:
     attempt: Attempt
     submission: Submission | None = None
     error: ProviderError | None = None
-
-
-def ended(lease: Lease, generation: Generation) -> End:
-    """The job of a generation that has ended elsewhere."""
-    return End(state=JobState(generation.status) if generation.ended_at else JobState.FAILED)
-
-
-def end_failed(generation: Generation, *, code: str, message: str, retryable: bool) -> End:
-    """Fail the generation, give its credits back, lift its pins, end its job."""
-    change = transitions.fail(generation, code=code, message=message, retryable=retryable)
-    assets.unpin(generation.input_ids)
-    return End(state=JobState.FAILED, error_code=code, changes=[change] if change else [])
-
-
-def end_cancelled(generation: Generation) -> End:
-    """Cancel the generation, give its credits back, lift its pins, end its job."""
-    change = transitions.cancel(generation)
-    assets.unpin(generation.input_ids)
-    return End(state=JobState.CANCELLED, changes=[change] if change else [])
-
-
-def overdue(generation: Generation, lease: Lease) -> tuple[str, str] | None:
-    """The code and message of the time that passed before the clip could be submitted; None while there is time."""
-    if generation.start_by is not None and generation.start_by <= lease.now:
-        return "start_by_passed", "It could not be started by the time you set."
-    if generation.finish_by is not None and generation.finish_by <= lease.now:
-        return "finish_by_passed", "It could not be finished by the time you set."
-    return None
 
 
 class Submit(Stage[SubmitWork, SubmitAnswer]):
@@ -169,7 +141,8 @@ def _decide(lease: Lease, answer: SubmitAnswer) -> Next:
         return Continue(stage="reconcile", due_in=settings.RECONCILE_EVERY)
     # Everything else is proof that the vendor has not taken it.
     attempts.record_failure(attempt, error)
-    waited = lease.now - max(generation.created_at, generation.start_after or generation.created_at)
+    number, asked_since = attempts.at_its_model(attempt)
+    waited = lease.now - asked_since
     gate = gate_of(generation.provider)
     if isinstance(error, RateLimited):
         wait = error.retry_after or BUSY_PAUSE
@@ -182,8 +155,10 @@ def _decide(lease: Lease, answer: SubmitAnswer) -> Next:
         if waited < UNREACHABLE_FOR:
             return Continue(stage="submit", due_in=timedelta(seconds=REFUSED_PAUSE_SECONDS), place="line up")
     elif isinstance(error, NotSent) and waited < UNREACHABLE_FOR:
-        return Continue(stage="submit", due_in=polling.after_failure(attempt.number), place="line up")
-    return end_failed(generation, code=attempts.code_of(error), message=str(error), retryable=error.retryable)
+        return Continue(stage="submit", due_in=polling.after_failure(number), place="line up")
+    return next_or_failed(
+        lease, generation, code=attempts.code_of(error), message=str(error), retryable=error.retryable
+    )
 
 
 def safety_interval(generation: Generation) -> float | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from credits import ledger
-from generations import history
+from generations import attempts, history
 from generations.models import Attempt
 from providers import registry
 from tests.factories import UserFactory, api_key
@@ -56,22 +57,26 @@ def sandbox(settings: Settings) -> RunningSandbox:
 
 
 class Worker:
-    """The engine of `worker-io`, rung by the test."""
+    """The engine of `worker-io`, and those of other queues, rung by the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: str) -> None:
         self.engine = Engine("io", 8)
-        self.engine.start()
+        self.engines = [self.engine, *(Engine(queue, 1) for queue in others)]
+        for engine in self.engines:
+            engine.start()
 
     def until(self, true: Callable[[], object], within: float = 40) -> None:
         """Ring until it is true; fails after `within` seconds."""
         deadline = time.monotonic() + within
         while not true():
             assert time.monotonic() < deadline, "it did not come true in time"
-            self.engine.run_due()
+            for engine in self.engines:
+                engine.run_due()
             time.sleep(0.05)
 
     def stop(self) -> None:
-        self.engine.stop(20)
+        for engine in self.engines:
+            engine.stop(20)
 
 
 @pytest.fixture
@@ -82,6 +87,19 @@ def worker(owner: User, settings: Settings) -> Iterator[Worker]:
     running = Worker()
     yield running
     running.stop()
+    connection.close()
+
+
+@pytest.fixture
+def workers(owner: User, settings: Settings) -> Iterator[Worker]:
+    """As `worker`, and with one of `worker-media`; a failed attempt is followed by the next at once."""
+    settings.SAFETY_POLL_SECONDS = 0.3
+    history.forget()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attempts, "RETRY_WAITS", (timedelta(0),))
+        running = Worker("media")
+        yield running
+        running.stop()
     connection.close()
 
 

@@ -24,7 +24,7 @@ from credits import ledger
 from generations import storage
 from generations.models import Asset, Generation, Project, Quote
 from pipeline import versions
-from pipeline.models import Analysis, Author, ChatTurn
+from pipeline.models import Analysis, Author, ChatTurn, Render, RenderSegment, VideoEdit
 from tests.factories import UserFactory, api_key
 from tests.generations.storage.files import Stored, make_asset
 from tests.pipeline.plans.cast import film as made_of
@@ -44,6 +44,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "projects_plan_update": {"edits": [{"op": "set_grade", "grade": "warm"}]},
     "projects_chat_create": {"message": "make it warm"},
     "uploads_create": {"name": "boat.png", "media_type": "image/png", "bytes": 1000},
+    "renders_regenerate": {"segments": ["s1"]},
+    "videos_edits_create": {"grade": "warm"},
+    "videos_edits_estimate": {"grade": "warm"},
 }
 
 
@@ -87,7 +90,8 @@ def ids_in_body(route: Route) -> Iterator[str]:
         return
     component = content["schema"]["$ref"].rsplit("/", 1)[1]
     for field, kind in description()["components"]["schemas"][component]["properties"].items():
-        if kind.get("format") == "uuid" and not kind.get("readOnly"):
+        kinds = [kind, *kind.get("anyOf", [])]
+        if any(one.get("format") == "uuid" for one in kinds) and not kind.get("readOnly"):
             yield field
 
 
@@ -136,12 +140,18 @@ class Belongings:
     upload: Asset
     video: Asset
     project: UUID
-    quote: UUID
     waiting: UUID
     completed: UUID
     failed: UUID
     turn: UUID
     key: ApiKey
+    # Open and completed; only where the route is about one.
+    render: UUID | None
+    rendered: UUID | None
+    edit: UUID | None
+    edited: UUID | None
+    # Of a clip, a render or an edit, as the route takes it.
+    quote: UUID
 
     def path(self, route: Route) -> str:
         path = route.path
@@ -150,22 +160,28 @@ class Belongings:
         assert "{" not in path
         return path
 
-    def _named(self, parameter: str, route: Route) -> UUID | int:
-        special: dict[str, UUID] = {
+    def _named(self, parameter: str, route: Route) -> UUID | int | None:
+        special: dict[str, UUID | None] = {
             "uploads_finish": self.upload.id,
             "assets_crop": self.image.id,
             "assets_delete": self.sound.id,
             "generations_cancel": self.waiting,
             "generations_retry": self.failed,
             "jobs_cancel": Generation.objects.get(id=self.waiting).job_id,
+            "renders_download": self.rendered,
+            "edits_download": self.edited,
+            "videos_edits_create": self.video.id,
+            "videos_edits_estimate": self.video.id,
         }
-        usual: dict[str, UUID | int] = {
+        usual: dict[str, UUID | int | None] = {
             "asset_id": self.image.id,
             "generation_id": self.completed,
             "project_id": self.project,
             "key_id": self.key.id,
             "job_id": Generation.objects.get(id=self.completed).job_id,
             "turn_id": self.turn,
+            "render_id": self.render,
+            "edit_id": self.edit,
             "number": 1,
         }
         return special.get(route.name, usual[parameter])
@@ -187,8 +203,9 @@ class Belongings:
 
 
 @pytest.fixture
-def belongings(owner: User, stored: Stored, tmp_path: Path) -> Belongings:
+def belongings(owner: User, stored: Stored, tmp_path: Path, request: pytest.FixtureRequest) -> Belongings:
     api = signed_in(owner)
+    about = request.node.callspec.params["route"].path
     picture = tmp_path / "boat.png"
     Image.new("RGB", (64, 64), "blue").save(picture)
     content = picture.read_bytes()
@@ -217,8 +234,11 @@ def belongings(owner: User, stored: Stored, tmp_path: Path) -> Belongings:
         return made
 
     project = api.post("/api/v1/projects/", {"title": "Boats"}, format="json").json()["id"]
-    quote = api.post("/api/v1/estimates/", CLIP, format="json").json()["quote_id"]
-    video = file("video", "video/mp4")
+    video = file("video", "video/mp4", duration_seconds=3)
+    turn = talked_about(Project.objects.get(id=project), video)
+    film = Project.objects.create(owner=owner, title="Rendered")
+    if "/renders/" in about:
+        talked_about(film, video)
     return Belongings(
         owner=owner,
         image=file("image", "image/png"),
@@ -226,13 +246,54 @@ def belongings(owner: User, stored: Stored, tmp_path: Path) -> Belongings:
         video=video,
         upload=file("image", "image/png", state="uploading", key=storage.incoming_key(uuid4())),
         project=UUID(project),
-        quote=UUID(quote),
         waiting=clip(),
         completed=clip(status="completed", output=make_asset(owner)),
         failed=clip(status="failed"),
-        turn=talked_about(Project.objects.get(id=project), video),
+        turn=turn,
         key=api_key(owner).key,
+        rendered=rendered(api, film, make_asset(owner, origin="render")) if "/renders/" in about else None,
+        render=begun(api, f"projects/{film.id}/renders/") if "/renders/" in about else None,
+        edited=edited(api, video, make_asset(owner, origin="edit")) if "/edits/" in about else None,
+        edit=begun(api, f"videos/{video.id}/edits/") if "/edits/" in about else None,
+        quote=quoted(api, about, film, video),
     )
+
+
+def quoted(api: APIClient, about: str, film: Project, video: Asset) -> UUID:
+    path, body = "estimates/", CLIP
+    if "/renders/" in about:
+        path, body = f"projects/{film.id}/renders/estimates/", {}
+    elif "/edits/" in about:
+        path, body = f"videos/{video.id}/edits/estimates/", BODIES["videos_edits_create"]
+    return UUID(api.post(f"/api/v1/{path}", body, format="json").json()["quote_id"])
+
+
+def begun(api: APIClient, path: str) -> UUID:
+    """A render, whose first clip is there, or an edit, that nobody works on."""
+    body = BODIES["videos_edits_create"] if "/edits/" in path else {}
+    answer = api.post(f"/api/v1/{path}", body, format="json")
+    assert answer.status_code == 201, answer.content
+    made = UUID(answer.json()["id"])
+    RenderSegment.objects.filter(render_id=made, name="s1").update(state="completed")
+    return made
+
+
+def rendered(api: APIClient, project: Project, film: Asset) -> UUID:
+    """A render as it is when it is completed."""
+    made = begun(api, f"projects/{project.id}/renders/")
+    now = clock.now()
+    Render.objects.filter(id=made).update(status="completed", ended_at=now, film=film)
+    Job.objects.filter(subject_id=made).update(state="completed", ended_at=now)
+    return made
+
+
+def edited(api: APIClient, video: Asset, output: Asset) -> UUID:
+    """An edit as it is when it is completed."""
+    made = begun(api, f"videos/{video.id}/edits/")
+    now = clock.now()
+    VideoEdit.objects.filter(id=made).update(status="completed", ended_at=now, output=output)
+    Job.objects.filter(subject_id=made).update(state="completed", ended_at=now)
+    return made
 
 
 def talked_about(project: Project, sample: Asset) -> UUID:
@@ -302,7 +363,13 @@ def test_a_strangers_thing_can_not_be_named_in_a_body(
     route: Route, field: str, belongings: Belongings, stranger: User
 ) -> None:
     theirs = Project.objects.create(owner=stranger, title="Theirs")
-    path = route.path.replace("{project_id}", str(theirs.id))
+    sample = make_asset(stranger, origin="upload", duration_seconds=3)
+    if "/renders/" in route.path:
+        talked_about(theirs, sample)
+    path = route.path.replace("{project_id}", str(theirs.id)).replace("{asset_id}", str(sample.id))
+    if "{render_id}" in path:
+        made = begun(signed_in(stranger), f"projects/{theirs.id}/renders/")
+        path = path.replace("{render_id}", str(made))
     before = everything()
 
     answer = ask(signed_in(stranger), route, path, **{field: belongings.value(field)})
@@ -351,6 +418,7 @@ def test_a_list_shows_a_stranger_nothing_of_it(route: Route, belongings: Belongi
         *Project.objects.all(),
         *Quote.objects.all(),
         *Job.objects.all(),
+        *VideoEdit.objects.all(),
     ):
         assert str(mine.pk) not in text
     assert str(belongings.owner.pk) not in text

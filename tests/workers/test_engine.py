@@ -328,6 +328,30 @@ def test_a_gate_lets_through_what_it_has_places_for(step: Step) -> None:
     assert gates.admit() == 1
 
 
+def test_a_job_that_goes_on_at_another_gate_lines_up_there_as_a_newcomer(step: Step) -> None:
+    gates.ensure({GATE: (10, 100), "test:other": (1, 100)})
+    alice, bob = UserFactory.create(), UserFactory.create()
+    waiting = [enqueue(bob, gate="test:other") for _ in range(2)]
+    moving = [gated(alice), gated(alice)]
+    Gate.objects.filter(key="test:other").update(stopped_at=clock.now())
+    assert gates.admit() == 2
+    step.next = lambda lease: Continue(stage="step", place="line up", gate="test:other")
+    for lease in take():
+        save(step, [(lease, "done")])
+    assert [(job(one).gate, job(one).waits, job(one).holds) for one in moving] == [
+        ("test:other", True, False)
+    ] * 2
+    gates.reopen("test:other")
+    step.next = lambda lease: DONE
+    order: list[str] = []
+    while gates.admit():
+        [lease] = take()
+        order.append("B" if lease.subject_id in waiting else "A")
+        save(step, [(lease, "done")])
+    # In rotation, whoever came from where.
+    assert (set(order[:2]), set(order[2:])) == ({"A", "B"}, {"A", "B"})
+
+
 def test_a_gate_lets_through_so_many_in_any_minute(step: Step) -> None:
     gates.ensure({GATE: (100, 3)})
     owner = UserFactory.create()
