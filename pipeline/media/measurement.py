@@ -7,7 +7,7 @@ import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -185,7 +185,8 @@ def measure(
     or the folder not be written.
     """
     size = path.stat().st_size
-    found = _measured(path.absolute(), folder.absolute(), progress, cancelled, limits)
+    arguments = {"path": str(path.absolute()), "folder": str(folder.absolute())}
+    found = gathered(SHARES, arguments, progress, cancelled, limits)
     pictures, sound = found["pictures"], found["sound"]
     try:
         duration = pictures["duration_seconds"]
@@ -236,18 +237,25 @@ def pacing(starts: Sequence[float], duration_seconds: float) -> Pacing:
     )
 
 
-def _measured(
-    path: Path, folder: Path, progress: Callable[[float], None], cancelled: Callable[[], bool], limits: Limits
+def gathered(
+    children: Mapping[str, float],
+    arguments: Mapping[str, Any],
+    progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+    limits: Limits,
 ) -> dict[str, Any]:
-    """What the children found. Raises Unmeasurable or Cancelled; no child is left."""
-    arguments = {"path": str(path), "folder": str(folder), **asdict(limits)}
+    """What the children found: modules here, with their shares of the work.
+
+    Raises Unmeasurable, Cancelled, or OSError; no child is left.
+    """
+    arguments = {**arguments, **asdict(limits)}
     deadline = time.monotonic() + limits.wall_seconds
-    shares = dict.fromkeys(SHARES, 0.0)
+    shares = dict.fromkeys(children, 0.0)
     found: dict[str, Any] = {}
     told, told_at = -1.0, -math.inf
     with ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
-        for name in SHARES:
+        for name in children:
             child = Child(f"{__package__}.{name}", arguments)
             stack.callback(child.kill)
             selector.register(child.output, selectors.EVENT_READ, (name, child))
@@ -268,7 +276,7 @@ def _measured(
                     raise Unmeasurable("damaged", TEXTS["damaged"]) from error
                 selector.unregister(child.output)
                 _end(child, name, found)
-            share = min(0.999, sum(SHARES[name] * share for name, share in shares.items()))
+            share = min(0.999, sum(children[name] * share for name, share in shares.items()))
             now = time.monotonic()
             if share > told + 0.01 or now - told_at > TOLD_SECONDS:
                 told, told_at = max(told, share), now

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.media.composition.vocabulary import TransitionKind
 from pipeline.plans.choice import ALTERNATIVES, Choice, Need, NoModel, choose
 from pipeline.plans.film import (
     LONGEST_SEGMENT,
@@ -12,6 +13,7 @@ from pipeline.plans.film import (
     Audio,
     AudioStrategy,
     Continuity,
+    Effects,
     Film,
     Line,
     Overlay,
@@ -19,9 +21,9 @@ from pipeline.plans.film import (
     PostProduction,
     Preference,
     Segment,
+    Speed,
     Text,
     Transition,
-    TransitionKind,
     Words,
 )
 from pipeline.plans.offers import Offer, Offers, mode_of
@@ -47,6 +49,10 @@ class Scene(Part):
     """What a voice says during it."""
     effect: Text = ""
     """What else is heard during it."""
+    picture_effects: Effects = ()
+    """What is done to its picture."""
+    speed: Speed = 1.0
+    """Of the clip in the film: 0.5 is slow motion, which takes half as much of the clip."""
 
 
 class Draft(Part):
@@ -92,6 +98,8 @@ def assemble(
             camera=scene.camera,
             transition=Transition() if first else tidy(scene.transition),
             overlays=scene.overlays,
+            effects=scene.picture_effects,
+            speed=scene.speed,
         )
         try:
             segments.append(chosen(segment, ratio, resolution, preference, offers))
@@ -133,7 +141,7 @@ def chosen(
         mode=mode_of(segment),
         ratio=ratio,
         resolution=resolution,
-        seconds=segment.seconds,
+        seconds=segment.taken_seconds,
         content_type=segment.content_type,
         prompt_length=len(segment.prompt),
     )

@@ -43,7 +43,7 @@ class Need:
     ratio: str
     resolution: str
     seconds: float
-    """How much the film shows."""
+    """How much of the clip the film shows."""
     content_type: ContentType
     prompt_length: int = 0
 

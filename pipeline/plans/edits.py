@@ -1,239 +1,47 @@
-"""Typed edits of a plan, and how each is applied. Whoever proposes them, code applies them, all or none."""
+"""How each edit of a plan is applied. Whoever proposes them, code applies them, all or none."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
-
-from pydantic import ConfigDict, Field, RootModel
+from typing import Any
 
 from pipeline.plans.assembly import chosen, refitted, tidy
 from pipeline.plans.choice import NoModel
 from pipeline.plans.film import (
     LONGEST_PROMPT,
     LONGEST_SEGMENT,
-    LONGEST_TRANSITION,
     SHORTEST_SEGMENT,
     AudioStrategy,
     Continuity,
     Film,
-    Grade,
     Line,
     Overlay,
-    Part,
-    Preference,
     Segment,
-    SegmentId,
-    Text,
     Transition,
-    TransitionKind,
-    Words,
 )
 from pipeline.plans.offers import Offers
-from pipeline.plans.validation import Inputs, check
-from providers.catalogue import ContentType
-
-EVERY = "all"
-MOST_EDITS = 60
-
-Which = Annotated[str, Field(pattern=r"^(s[0-9]{1,4}|all)$")]
-Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT)]
-Length = Annotated[float, Field(ge=SHORTEST_SEGMENT, le=LONGEST_SEGMENT, allow_inf_nan=False)]
-
-
-class ChangePrompt(Part):
-    op: Literal["change_prompt"]
-    segment: SegmentId
-    prompt: Prompt
-    story: Text = ""
-
-
-class ChangeNegativePrompt(Part):
-    op: Literal["change_negative_prompt"]
-    segment: Which
-    negative_prompt: Annotated[str, Field(max_length=LONGEST_PROMPT)]
-
-
-class Split(Part):
-    op: Literal["split"]
-    segment: SegmentId
-    at_seconds: Annotated[float, Field(gt=0, lt=LONGEST_SEGMENT, allow_inf_nan=False)]
-
-
-class Merge(Part):
-    """With the segment after it."""
-
-    op: Literal["merge"]
-    segment: SegmentId
-
-
-class Move(Part):
-    op: Literal["move"]
-    segment: SegmentId
-    position: Annotated[int, Field(ge=1, le=100)]
-
-
-class Add(Part):
-    """After `after`; null: at the beginning."""
-
-    op: Literal["add"]
-    after: SegmentId | None
-    prompt: Prompt
-    story: Text = ""
-    seconds: Length = 5.0
-    content_type: ContentType = ContentType.OTHER
-
-
-class Remove(Part):
-    op: Literal["remove"]
-    segment: SegmentId
-
-
-class Retime(Part):
-    op: Literal["retime"]
-    segment: SegmentId
-    seconds: Length
-
-
-class ChangeModel(Part):
-    op: Literal["change_model"]
-    segment: Which
-    model: Annotated[str, Field(max_length=100)]
-
-
-class SetPreference(Part):
-    """Choose all models anew by it."""
-
-    op: Literal["set_preference"]
-    preference: Preference
-
-
-class SetCamera(Part):
-    op: Literal["set_camera"]
-    segment: Which
-    camera: Words
-
-
-class SetCharacter(Part):
-    op: Literal["set_character"]
-    segment: Which
-    character: bool
-
-
-class SetContinuity(Part):
-    op: Literal["set_continuity"]
-    segment: SegmentId
-    continuity: Continuity
-
-
-class SetTransition(Part):
-    op: Literal["set_transition"]
-    segment: Which
-    kind: TransitionKind
-    seconds: Annotated[float, Field(ge=0, le=LONGEST_TRANSITION, allow_inf_nan=False)] = 0.5
-
-
-class SetOverlay(Part):
-    """Text over a segment; null times: all of it."""
-
-    op: Literal["set_overlay"]
-    segment: SegmentId
-    text: Annotated[str, Field(min_length=1, max_length=200)]
-    position: Literal["top", "centre", "bottom"] = "bottom"
-    start_seconds: float | None = None
-    end_seconds: float | None = None
-
-
-class RemoveOverlays(Part):
-    op: Literal["remove_overlays"]
-    segment: Which
-
-
-class SetAudio(Part):
-    op: Literal["set_audio"]
-    strategy: AudioStrategy
-
-
-class SetVoice(Part):
-    """Who speaks, and what during which segment."""
-
-    op: Literal["set_voice"]
-    voice: Words = ""
-    script: Annotated[tuple[Line, ...], Field(max_length=MOST_EDITS)] = ()
-
-
-class SetEffects(Part):
-    op: Literal["set_effects"]
-    effects: Annotated[tuple[Line, ...], Field(max_length=MOST_EDITS)]
-
-
-class SetMusic(Part):
-    """Empty: none."""
-
-    op: Literal["set_music"]
-    music: Words
-
-
-class SetGrade(Part):
-    op: Literal["set_grade"]
-    grade: Grade
-
-
-class SetCaptions(Part):
-    op: Literal["set_captions"]
-    captions: bool
-
-
-class SetStyle(Part):
-    op: Literal["set_style"]
-    style: Text
-
-
-class SetTitle(Part):
-    op: Literal["set_title"]
-    title: Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class SetFormat(Part):
-    """Of the whole film; null: as it is."""
-
-    op: Literal["set_format"]
-    ratio: Annotated[str, Field(max_length=10)] | None = None
-    resolution: Annotated[str, Field(max_length=10)] | None = None
-
-
-Edit = Annotated[
-    ChangePrompt
-    | ChangeNegativePrompt
-    | Split
-    | Merge
-    | Move
-    | Add
-    | Remove
-    | Retime
-    | ChangeModel
-    | SetPreference
-    | SetCamera
-    | SetCharacter
-    | SetContinuity
-    | SetTransition
-    | SetOverlay
-    | RemoveOverlays
-    | SetAudio
-    | SetVoice
-    | SetEffects
-    | SetMusic
-    | SetGrade
-    | SetCaptions
-    | SetStyle
-    | SetTitle
-    | SetFormat,
-    Field(discriminator="op"),
-]
-
-
-class Edits(RootModel[Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)]]):
-    """Edits in the order in which they are done."""
-
-    model_config = ConfigDict(frozen=True)
+from pipeline.plans.operations import (
+    EVERY,
+    MOST_EDITS,
+    Add,
+    ChangeModel,
+    ChangePrompt,
+    Edit,
+    Edits,
+    Merge,
+    Move,
+    Remove,
+    Retime,
+    SetFormat,
+    SetMusic,
+    SetOverlay,
+    SetPreference,
+    SetSpeed,
+    SetTransition,
+    SetVoice,
+    Split,
+)
+from pipeline.plans.validation import TOLERANCE, Inputs, check
+
+__all__ = ["MOST_EDITS", "Edit", "EditRefused", "Edits", "apply"]
 
 
 class EditRefused(Exception):
@@ -288,6 +96,24 @@ def _update(
         changes = fields(segments[index]) if callable(fields) else fields
         changed = segments[index].model_copy(update=changes)
         segments[index] = refitted(changed, film, offers)
+    return film.with_segments(tuple(segments))
+
+
+def _look(film: Film, which: str, fields: dict[str, Any]) -> Film:
+    """With these fields of its looks changed, which are no reason for another clip. Raises ValueError."""
+    segments = list(film.segments)
+    for index in _targets(film, which):
+        segments[index] = Segment.model_validate({**segments[index].model_dump(), **fields})
+    return film.with_segments(tuple(segments))
+
+
+def _set_speed(film: Film, edit: SetSpeed, offers: Offers) -> Film:
+    segments = list(film.segments)
+    for index in _targets(film, edit.segment):
+        changed = segments[index].model_copy(update={"speed": edit.speed})
+        # A clip that is long enough is not made anew.
+        enough = changed.clip_seconds >= changed.taken_seconds - TOLERANCE
+        segments[index] = changed if enough else refitted(changed, film, offers)
     return film.with_segments(tuple(segments))
 
 
@@ -409,6 +235,8 @@ def _add(film: Film, edit: Add, offers: Offers) -> Film:
             "continuity": Continuity.CUT,
             "transition": Transition(),
             "overlays": (),
+            "effects": (),
+            "speed": 1.0,
             "camera": "",
         }
     )
@@ -474,11 +302,12 @@ def _set_overlay(film: Film, edit: SetOverlay, offers: Offers) -> Film:
     over = Overlay(
         text=edit.text,
         position=edit.position,
+        animation=edit.animation,
         start_seconds=edit.start_seconds or 0.0,
         end_seconds=one.seconds if edit.end_seconds is None else edit.end_seconds,
     )
     others = tuple(other for other in one.overlays if other.position != over.position)
-    return _update(film, edit.segment, offers, {"overlays": (*others, over)})
+    return _look(film, edit.segment, {"overlays": (*others, over)})
 
 
 def _audio(film: Film, **fields: Any) -> Film:
@@ -537,7 +366,9 @@ _APPLY: dict[str, Callable[[Film, Any, Offers], Film]] = {
     ),
     "set_transition": _set_transition,
     "set_overlay": _set_overlay,
-    "remove_overlays": lambda film, edit, offers: _update(film, edit.segment, offers, {"overlays": ()}),
+    "remove_overlays": lambda film, edit, offers: _look(film, edit.segment, {"overlays": ()}),
+    "set_picture_effects": lambda film, edit, offers: _look(film, edit.segment, {"effects": edit.effects}),
+    "set_speed": _set_speed,
     "set_audio": lambda film, edit, offers: _audio(film, strategy=edit.strategy),
     "set_voice": _set_voice,
     "set_effects": lambda film, edit, offers: _audio(
@@ -546,6 +377,7 @@ _APPLY: dict[str, Callable[[Film, Any, Offers], Film]] = {
     "set_music": _set_music,
     "set_grade": lambda film, edit, offers: _post(film, grade=edit.grade),
     "set_captions": lambda film, edit, offers: _post(film, captions=edit.captions),
+    "set_fit": lambda film, edit, offers: _post(film, fit=edit.fit),
     "set_style": lambda film, edit, offers: film.model_copy(update={"style": edit.style}),
     "set_title": lambda film, edit, offers: film.model_copy(update={"title": edit.title}),
     "set_format": _set_format,

@@ -2,16 +2,27 @@
 
 Times are seconds of the finished film. `clip_seconds` is what is paid for: whole seconds that the segment's model
 makes, at least as long as what the film shows of it.
+
+Versions of plans are kept as they were written. What the plan did not say from the beginning is left out of digests
+where it says nothing (`SILENT`), so that a film that does not use it has the digests that it always had.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from pipeline.media.composition.vocabulary import (
+    Animation,
+    EffectKind,
+    Fit,
+    Grade,
+    Position,
+    TransitionKind,
+)
 from providers.catalogue import ContentType
 
 LONGEST_FILM = 60.0
@@ -20,11 +31,26 @@ SHORTEST_SEGMENT = 1.0
 MOST_SEGMENTS = 40
 LONGEST_TRANSITION = 1.5
 LONGEST_PROMPT = 5000
+SLOWEST, FASTEST = 0.25, 4.0
+MOST_EFFECTS = 3
 
 Text = Annotated[str, Field(max_length=2000)]
 Words = Annotated[str, Field(max_length=200)]
 SegmentId = Annotated[str, Field(pattern=r"^s[0-9]{1,4}$")]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_FILM, allow_inf_nan=False)]
+Speed = Annotated[float, Field(ge=SLOWEST, le=FASTEST, allow_inf_nan=False)]
+"""How much faster than the clip the film is: 0.5 is slow motion."""
+
+
+def _go_together(effects: tuple[EffectKind, ...]) -> tuple[EffectKind, ...]:
+    if len(set(effects)) < len(effects):
+        raise ValueError("each effect can be there once")
+    if {EffectKind.ZOOM_IN, EffectKind.ZOOM_OUT} <= set(effects):
+        raise ValueError("a picture can't zoom in and out at once")
+    return effects
+
+
+Effects = Annotated[tuple[EffectKind, ...], Field(max_length=MOST_EFFECTS), AfterValidator(_go_together)]
 
 
 class Part(BaseModel):
@@ -50,14 +76,6 @@ class Continuity(StrEnum):
     """The last frame of the segment before it."""
 
 
-class TransitionKind(StrEnum):
-    CUT = "cut"
-    FADE = "fade"
-    DISSOLVE = "dissolve"
-    WIPE = "wipe"
-    SLIDE = "slide"
-
-
 class Transition(Part):
     """How a segment begins; for `seconds` both it and the one before are seen."""
 
@@ -69,7 +87,8 @@ class Overlay(Part):
     """Text over the picture, from and to seconds of its own segment."""
 
     text: Annotated[str, Field(min_length=1, max_length=200)]
-    position: Literal["top", "centre", "bottom"] = "bottom"
+    position: Position = Position.BOTTOM
+    animation: Animation = Animation.NONE
     start_seconds: Seconds = 0.0
     end_seconds: Seconds
 
@@ -99,6 +118,15 @@ class Segment(Part):
     camera: Words = ""
     transition: Transition = Transition()
     overlays: Annotated[tuple[Overlay, ...], Field(max_length=10)] = ()
+    effects: Effects = ()
+    """What is done to its picture."""
+    speed: Speed = 1.0
+    """The film takes `seconds` * `speed` of the clip and shows it in `seconds`."""
+
+    @property
+    def taken_seconds(self) -> float:
+        """How much of its clip the film shows, in seconds of the clip."""
+        return round(self.seconds * self.speed, 6)
 
 
 class AudioStrategy(StrEnum):
@@ -127,22 +155,14 @@ class Audio(Part):
     music: Words = ""
 
 
-class Grade(StrEnum):
-    NONE = "none"
-    WARM = "warm"
-    COOL = "cool"
-    VIVID = "vivid"
-    MUTED = "muted"
-    MONOCHROME = "monochrome"
-    CINEMATIC = "cinematic"
-
-
 class PostProduction(Part):
     """What is done to the whole picture."""
 
     grade: Grade = Grade.NONE
     captions: bool = False
     """Whether spoken words are written on the picture."""
+    fit: Fit = Fit.CROP
+    """What becomes of clips whose ratio is not the film's."""
 
 
 class Film(Part):
@@ -217,12 +237,21 @@ def from_json(data: Mapping[str, Any]) -> Film:
     return Film.model_validate(data)
 
 
+# What says nothing, of fields that plans did not have from the beginning.
+SILENT: tuple[tuple[str, object], ...] = (
+    ("animation", "none"),
+    ("effects", []),
+    ("speed", 1.0),
+    ("fit", "crop"),
+)
+
+
 def digests(film: Film) -> dict[str, str]:
     """What would have to be made anew if it changed: a digest per segment id, and of `audio` and `post`.
 
-    A segment's own covers what its clip is made from, so that other words in its story, its transition or its
-    overlays make no clip stale: those are `post`. One that begins with the last frame of the one before has that
-    one's in it.
+    A segment's own covers what its clip is made from, so that other words in its story, its transition, its
+    overlays, its effects or its speed make no clip stale: those are `post`. One that begins with the last frame of
+    the one before has that one's in it.
     """
     found: dict[str, str] = {}
     before = ""
@@ -241,25 +270,31 @@ def digests(film: Film) -> dict[str, str]:
         before = found[one.id] = _digest(made_from)
     lengths = [(one.id, one.seconds) for one in film.segments]
     found["audio"] = _digest([film.audio.model_dump(mode="json"), lengths])
-    found["post"] = _digest(
-        [
-            film.post.model_dump(mode="json"),
-            lengths,
-            [
-                (
-                    one.transition.model_dump(mode="json"),
-                    [over.model_dump(mode="json") for over in one.overlays],
-                )
-                for one in film.segments
-            ],
-        ]
-    )
+    post = [_said(film.post.model_dump(mode="json")), lengths, [_looks(one) for one in film.segments]]
+    found["post"] = _digest(post)
     return found
 
 
 def digest(film: Film) -> str:
     """Of the whole plan: the same for equal plans."""
-    return _digest(to_json(film))
+    plan = to_json(film)
+    return _digest({**plan, "segments": _said(plan["segments"]), "post": _said(plan["post"])})
+
+
+def _looks(one: Segment) -> list[object]:
+    """What is done to a segment's clip once it is there."""
+    said = _said(one.model_dump(mode="json"))
+    later = {name: said[name] for name in ("effects", "speed") if name in said}
+    return [said["transition"], said["overlays"], *([later] if later else [])]
+
+
+def _said(value: Any) -> Any:
+    """A part as it is stored, without what says nothing."""
+    if isinstance(value, list):
+        return [_said(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _said(one) for name, one in value.items() if (name, one) not in SILENT}
+    return value
 
 
 def _digest(value: object) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
+from pipeline.media.composition.vocabulary import Grade, TransitionKind
 from pipeline.media.measurement import Measurement, Shot
 from pipeline.plans.assembly import Draft, Scene
 from pipeline.plans.film import (
@@ -18,11 +19,9 @@ from pipeline.plans.film import (
     SHORTEST_SEGMENT,
     AudioStrategy,
     Continuity,
-    Grade,
     PostProduction,
     Preference,
     Transition,
-    TransitionKind,
 )
 from pipeline.plans.offers import Offers
 from pipeline.plans.validation import Inputs, room_for_words

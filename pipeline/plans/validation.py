@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from pipeline.media.composition.vocabulary import TransitionKind
 from pipeline.plans.film import (
     LONGEST_FILM,
     SHORTEST_SEGMENT,
@@ -10,7 +11,6 @@ from pipeline.plans.film import (
     Continuity,
     Film,
     Segment,
-    TransitionKind,
 )
 from pipeline.plans.offers import Offers, mode_of, starts_with_image
 
@@ -77,8 +77,9 @@ def _of_segment(
     film: Film, one: Segment, before: Segment | None, offers: Offers, inputs: Inputs
 ) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    if one.clip_seconds < one.seconds - TOLERANCE:
-        found.append(("clip_seconds", f"A clip of {one.clip_seconds} s can't show {one.seconds:g} s."))
+    if one.clip_seconds < one.taken_seconds - TOLERANCE:
+        shown = f"{one.seconds:g} s" + (f" at {one.speed:g} times its speed" if one.speed != 1 else "")
+        found.append(("clip_seconds", f"A clip of {one.clip_seconds} s can't show {shown}."))
     found += _of_model(film, one, offers)
     for name in one.alternatives:
         if name not in offers:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.media.composition.vocabulary import Animation, EffectKind, Position, TransitionKind
 from pipeline.plans import phrases
 from pipeline.plans.differences import differences, stale
 from pipeline.plans.edits import EditRefused, Edits, apply
@@ -148,7 +149,7 @@ some_edit = st.one_of(
         {
             "op": st.just("set_transition"),
             "segment": st.sampled_from(["all", "s2"]),
-            "kind": st.sampled_from(["fade", "cut", "wipe"]),
+            "kind": st.sampled_from(list(TransitionKind)),
             "seconds": st.floats(0, 1.5),
         }
     ),
@@ -157,9 +158,24 @@ some_edit = st.one_of(
             "op": st.just("set_overlay"),
             "segment": ids_of,
             "text": st.just("Hi"),
+            "position": st.sampled_from(list(Position)),
+            "animation": st.sampled_from(list(Animation)),
             "end_seconds": st.floats(0.1, 15),
         }
     ),
+    st.fixed_dictionaries(
+        {"op": st.just("set_speed"), "segment": ids_of | st.just("all"), "speed": st.floats(0.25, 4)}
+    ),
+    st.fixed_dictionaries(
+        {
+            "op": st.just("set_picture_effects"),
+            "segment": ids_of | st.just("all"),
+            "effects": st.lists(st.sampled_from(list(EffectKind)), max_size=3, unique=True).filter(
+                lambda kinds: not {EffectKind.ZOOM_IN, EffectKind.ZOOM_OUT} <= set(kinds)
+            ),
+        }
+    ),
+    st.fixed_dictionaries({"op": st.just("set_fit"), "fit": st.sampled_from(["crop", "letterbox"])}),
     st.fixed_dictionaries(
         {"op": st.just("set_preference"), "preference": st.sampled_from(["price", "speed"])}
     ),
@@ -183,6 +199,7 @@ def test_whatever_edits_come_the_film_can_be_rendered_or_they_are_refused(
     except (EditRefused, Unrenderable):
         return
     assert problems(after, EXACT, Inputs()) == ()
+    assert all(one.clip_seconds >= one.seconds * one.speed - 1e-5 for one in after.segments)
     assert len(set(ids(after))) == len(after.segments)
     assert from_json(to_json(after)) == after
     price = priced(after, EXACT)
@@ -217,6 +234,23 @@ SAYINGS = (
     ("no subtitles", ["set_captions"]),
     ("write “Sale” on scene 1", ["set_overlay"]),
     ("remove all texts", ["remove_overlays"]),
+    ("typewriter text “Sale!” at the top left of scene 2", ["set_overlay"]),
+    ("circle between all scenes", ["set_transition"]),
+    ("a blur transition into scene 2", ["set_transition"]),
+    ("fade through black into scene 2 for 1 second", ["set_transition"]),
+    ("zoom into scene 2", ["set_picture_effects"]),
+    ("zoom slowly out of the last scene", ["set_picture_effects"]),
+    ("add film grain", ["set_picture_effects"]),
+    ("blur scene 1", ["set_picture_effects"]),
+    ("put a vignette on scene 3", ["set_picture_effects"]),
+    ("no effects in scene 3", ["set_picture_effects"]),
+    ("slow motion in scene 3", ["set_speed"]),
+    ("scene 2 in slow motion", ["set_speed"]),
+    ("play scene 1 at double speed", ["set_speed"]),
+    ("scene 2 at 1.5x", ["set_speed"]),
+    ("slow down scene 2", ["set_speed"]),
+    ("black bars instead of cropping", ["set_fit"]),
+    ("no black bars please", ["set_fit"]),
     ("use cheaper models", ["set_preference"]),
     ("better quality", ["set_preference"]),
     ("use vendor/coarse for scene 2", ["change_model"]),
