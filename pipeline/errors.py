@@ -51,3 +51,15 @@ class TooManyListeners(DomainError):
 
     code = "too_many_listeners"
     retryable = True
+
+
+class NoSoundModel(DomainError):
+    """Nothing that makes a sound of the kind {kind} is configured, and the plan asks for one."""
+
+    code = "no_sound_model"
+
+
+class NotRendering(DomainError):
+    """The render is {status}: {reason}"""
+
+    code = "not_rendering"

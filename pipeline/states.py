@@ -1,15 +1,22 @@
-"""Where a project stands, by what it has: a plan, an analysis under way, a failure, or nothing."""
+"""Where a project stands, by what it has: a render under way, a film, a plan, an analysis under way, or nothing."""
 
 from uuid import UUID
 
 from generations.models import Project, ProjectState
-from pipeline.models import Analysis, PlanVersion
+from pipeline.models import Analysis, PlanVersion, Render, RenderStatus
 from pipeline.models.works import OPEN_STATUSES
 
 
 def settle(project_id: UUID, *, failed: bool = False) -> None:
     """Write the project's state, in the caller's transaction; `failed`: what was under way came to nothing."""
-    if PlanVersion.objects.filter(project_id=project_id).exists():
+    render = Render.objects.filter(project_id=project_id).order_by("-created_at", "-id").first()
+    if render is not None and render.ended_at is None:
+        state = ProjectState.RENDERING
+    elif render is not None and render.status == RenderStatus.COMPLETED:
+        state = ProjectState.COMPLETED
+    elif render is not None and render.status == RenderStatus.FAILED:
+        state = ProjectState.FAILED
+    elif PlanVersion.objects.filter(project_id=project_id).exists():
         state = ProjectState.PLANNED
     elif failed:
         state = ProjectState.FAILED

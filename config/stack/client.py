@@ -51,6 +51,10 @@ class Client:
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return self._call("POST", path, expected, json=body, headers=headers).json()
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """PATCH; the JSON of a 200. Raises Refused."""
+        return self._call("PATCH", path, 200, json=body).json()
+
     def everything(self, path: str) -> list[Any]:
         """Every page of a list."""
         found: list[Any] = []

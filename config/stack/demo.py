@@ -1,4 +1,4 @@
-"""`python -m config.stack.demo`: the main job, from signing up to videos and a plan, through the public REST API.
+"""`python -m config.stack.demo`: the main job, from signing up to a finished film, through the public REST API.
 
 It knows the server's address (PUBLIC_URL) and the mailbox (EMAIL_FOLDER). Ends with 1 at the first thing that is
 not as it must be.
@@ -23,6 +23,7 @@ from rich.table import Table
 
 from .client import Client, Deviation, Refused, expect
 from .film import film
+from .rendering import render
 
 OUTPUT = Path("demo-output")
 PASSWORD = "a demo that nobody guesses"  # noqa: S105 (of an account that lives for a minute)
@@ -83,8 +84,12 @@ def demo(console: Console, address: str, mailbox: Path) -> None:
         client.download(f"generations/{generation['id']}/download/", target)
         videos.add_row(target.name, *checked(target, drafts[name]))
     console.print(videos)
-    settle(console, client, granted["balance"], finished, quotes)
-    film(console, client)
+    spent = {name: one["credits"]["used"] for name, one in finished.items()}
+    for name, used in spent.items():
+        expect(used, quotes[name]["credits"], f"what {name} cost")
+    path = film(console, client)
+    spent["the film"] = render(console, client, path, OUTPUT)["credits"]["used"]
+    settle(console, client, granted["balance"], spent)
 
 
 def usable(model: Mapping[str, Any]) -> bool:
@@ -207,14 +212,9 @@ def is_faststart(file: Path) -> bool:
     return b"moov" in names and b"mdat" in names and names.index(b"moov") < names.index(b"mdat")
 
 
-def settle(
-    console: Console, client: Client, granted: int, finished: Mapping[str, Any], quotes: Mapping[str, Any]
-) -> None:
+def settle(console: Console, client: Client, granted: int, spent_on: Mapping[str, int]) -> None:
     """Print the ledger. Raises Deviation where it doesn't say what was promised and delivered."""
-    spent = 0
-    for name, generation in finished.items():
-        expect(generation["credits"]["used"], quotes[name]["credits"], f"what {name} cost")
-        spent += generation["credits"]["used"]
+    spent = sum(spent_on.values())
     ledger = Table("entry", "credits", "held", "balance", "held in all", title="Ledger")
     for entry in reversed(client.everything("credits/entries/")):
         figures = (entry["amount"], entry["held_amount"], entry["balance_after"], entry["held_after"])
@@ -227,7 +227,8 @@ def settle(
     expect(balance["held"], 0, "what is still held")
     expect(client.get("credits/verify/")["agrees"], True, "the ledger's own check")
     console.print(f"Spent [bold]{spent:,}[/] credits, {balance['balance']:,} are left {worth(balance)}")
-    console.print(f"The videos are in [bold]{OUTPUT.resolve()}[/]")
+    console.print(", ".join(f"{name} {credits:,}" for name, credits in spent_on.items()))
+    console.print(f"All videos are in [bold]{OUTPUT.resolve()}[/]")
 
 
 def main() -> int:

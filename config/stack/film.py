@@ -1,4 +1,4 @@
-"""The demo's second part: a sample is analysed, a film like it planned, talked about, and put back."""
+"""The demo's second part: a sample is analysed, a film like it planned and talked about."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -21,11 +21,11 @@ POLL_SECONDS = 0.4
 WISH = "make the first scene 4 seconds long and then fade between all scenes"
 
 
-def film(console: Console, client: Client) -> None:
-    """Upload a sample made on the spot, print its analysis, the plan, and an edit by words with its price."""
+def film(console: Console, client: Client) -> str:
+    """Upload a sample made on the spot, print its analysis, the plan, an edit by words with its price; the project."""
     with TemporaryDirectory() as folder:
         made = sample.make(
-            Path(folder) / "sample.mp4", seed=11, style="hard", size=(360, 640), scenes=FEWEST_CUTS + 2
+            Path(folder) / "sample.mp4", seed=11, style="hard", size=(360, 640), scenes=FEWEST_CUTS + 4
         )
         asset = client.upload("sample.mp4", "video/mp4", made.path.read_bytes())
     console.print(
@@ -64,6 +64,7 @@ def film(console: Console, client: Client) -> None:
         + ", ".join(f"{one['number']} ({one['author']}: {one['note']})" for one in reversed(versions))
     )
     expect(versions[0]["digest"], plan["digest"], "the version gone back to")
+    return path
 
 
 def followed(console: Console, client: Client, path: str) -> None:

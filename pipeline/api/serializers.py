@@ -7,7 +7,6 @@ from rest_framework import serializers
 
 from credits.api.serializers import MoneySerializer
 from generations.api.serializers import Strict
-from generations.models import ProjectState
 from pipeline.api.representation import STAGES
 from pipeline.models import Author, WorkStatus
 from pipeline.plans.edits import Edits
@@ -246,14 +245,3 @@ class TurnDetailSerializer(TurnSerializer):
 
 class MessageSerializer(Strict):
     message = serializers.CharField(max_length=4000)
-
-
-class ProjectProgressSerializer(serializers.Serializer[Any]):
-    """Where the project stands, and the work on it that runs."""
-
-    state = serializers.ChoiceField(choices=ProjectState.choices)
-    version = serializers.IntegerField(allow_null=True)
-    analysis = WorkSerializer(allow_null=True)
-    planning = WorkSerializer(allow_null=True)
-    chat = WorkSerializer(allow_null=True)
-    clips_running = serializers.IntegerField()

@@ -26,6 +26,8 @@ from generations.kinds import GENERATION
 from generations.models import Project
 from pipeline import analyses, chats, plannings, versions
 from pipeline.api import representation
+from pipeline.api.render_representation import render as render_shown
+from pipeline.api.render_serializers import ProjectProgressSerializer
 from pipeline.api.serializers import (
     AnalysisSerializer,
     BriefSerializer,
@@ -34,17 +36,17 @@ from pipeline.api.serializers import (
     FilmVersionSerializer,
     PlanChangeSerializer,
     PlanSerializer,
-    ProjectProgressSerializer,
     VersionSerializer,
     WorkSerializer,
 )
-from pipeline.errors import EditInvalid, PlanInvalid
-from pipeline.models import Author, ChatTurn, PlanVersion, Work
+from pipeline.errors import EditInvalid
+from pipeline.models import Author, ChatTurn, PlanVersion, Render, Work
 from pipeline.plans import edits, film
 from pipeline.plans.edits import EditRefused
 from pipeline.plans.film import Film
 from pipeline.plans.offers import Offers
 from pipeline.plans.validation import Unrenderable, check
+from pipeline.renders.creation import invalid
 from workers import clock
 from workers.jobs import announce
 from workers.models import Job, open_jobs
@@ -73,15 +75,6 @@ def answered(request: Request, act: Callable[[], Answer]) -> Response:
 def begun(work: Work) -> Answer:
     """201 with where it stands."""
     return Answer(status=status.HTTP_201_CREATED, body=representation.work(work, job_of(work)))
-
-
-def invalid(error: Unrenderable) -> PlanInvalid:
-    """The refusal that names every problem, the first one first."""
-    return PlanInvalid(
-        field=error.problems[0].field,
-        reason=error.problems[0].reason,
-        problems=[{"field": one.field, "reason": one.reason} for one in error.problems],
-    )
 
 
 class AnalysisView(WorkView):
@@ -312,6 +305,12 @@ class ProgressView(APIView):
             "chat": ChatTurn.objects.filter(project=project).order_by("-created_at").first(),
         }
         working = Job.objects.in_bulk([one.job_id for one in latest.values() if one is not None])
+        render = (
+            Render.objects.filter(project=project)
+            .select_related("version", "film", "project", "owner")
+            .order_by("-created_at", "-id")
+            .first()
+        )
         clips = open_jobs(owner_id=owner.pk, project_id=project.id, kind=GENERATION)
         with transaction.atomic():
             return Response(
@@ -322,6 +321,7 @@ class ProgressView(APIView):
                         name: representation.work(one, working.get(one.job_id)) if one is not None else None
                         for name, one in latest.items()
                     },
+                    "render": render_shown(render, clock.now()) if render is not None else None,
                     "clips_running": clips.count(),
                 }
             )

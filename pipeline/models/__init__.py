@@ -4,6 +4,17 @@ from pipeline.models.analyses import Analysis
 from pipeline.models.calls import CallState, LanguageCall, Purpose
 from pipeline.models.chat import ChatTurn
 from pipeline.models.plans import Author, Planning, PlanVersion
+from pipeline.models.renders import (
+    FilmPart,
+    Render,
+    RenderInput,
+    RenderQuote,
+    RenderSegment,
+    RenderStatus,
+    SegmentState,
+)
+from pipeline.models.sounds import FilmSound, SoundState
+from pipeline.models.video_edits import EditQuote, VideoEdit
 from pipeline.models.works import Work, WorkStatus
 
 __all__ = [
@@ -11,10 +22,21 @@ __all__ = [
     "Author",
     "CallState",
     "ChatTurn",
+    "EditQuote",
+    "FilmPart",
+    "FilmSound",
     "LanguageCall",
     "PlanVersion",
     "Planning",
     "Purpose",
+    "Render",
+    "RenderInput",
+    "RenderQuote",
+    "RenderSegment",
+    "RenderStatus",
+    "SegmentState",
+    "SoundState",
+    "VideoEdit",
     "Work",
     "WorkStatus",
 ]

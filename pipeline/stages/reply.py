@@ -13,6 +13,7 @@ from pipeline.plans.edits import EditRefused
 from pipeline.plans.film import Film, to_json
 from pipeline.plans.offers import Offers
 from pipeline.plans.validation import Inputs, Unrenderable
+from pipeline.renders import findings
 from pipeline.streaming import Writer
 from pipeline.understanding.instructions import EDITOR, ChatAnswer
 from providers.language.contract import Question, Turn
@@ -60,6 +61,7 @@ class Reply(Ask[ChatTurn, Material]):
             },
             "character_image": material.inputs.character,
             "own_audio": material.inputs.audio,
+            "findings": [one.reason for one in findings.of_plan(work.project_id, material.film)],
             "owner_says": work.message,
         }
         turns.append(Turn(role="user", text=quoted(data)))

@@ -1,0 +1,1 @@
+"""From a plan version to a film: priced, begun, moved on, stopped, composed."""

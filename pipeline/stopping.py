@@ -1,0 +1,25 @@
+"""Stopping the jobs of a film's parts."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from workers import jobs
+from workers.models import JobState
+
+
+def stop_all(subjects: Sequence[tuple[str, UUID]]) -> bool:
+    """Stop the jobs about these, by kind and id; whether a worker is still at one, which is asked to stop.
+
+    In the caller's transaction, which then holds their locks.
+    """
+    waits = False
+    for kind, subject_id in sorted(subjects, key=lambda one: str(one[1])):
+        standing = jobs.lock(kind=kind, subject_id=subject_id)
+        if standing is None:
+            continue
+        if standing.claimed:
+            jobs.request_cancel(standing)
+            waits = True
+        else:
+            jobs.end(standing, JobState.CANCELLED)
+    return waits

@@ -1,0 +1,1 @@
+"""From a finished video to an edited one: wished for, priced, begun, followed, stopped."""

@@ -1,0 +1,215 @@
+"""SIGKILL at every named point of a film's making, in real processes: the film still ends right, charged once."""
+
+import os
+import random
+import re
+import signal
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from accounts.models import User
+from accounts.tiers import tiers
+from credits import verification
+from credits.models import Entry, Hold
+from generations import inventory, scratch, storage
+from generations.models import Asset, Generation, Project
+from pipeline import versions
+from pipeline.models import Author, FilmPart, FilmSound, Render, RenderSegment
+from pipeline.plans.film import Film
+from tests.acceptance.test_crash_points import OF_A_STAGE, runner
+from tests.generations.conftest import api_of, post, with_credits
+from tests.pipeline.renders.conftest import film, segment
+from workers import clock
+from workers.models import Job
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PROJECT = Path(__file__).resolve().parents[2]
+STAGES = ("frame", "conform", "sound", "compose")
+OWN_POINTS = (
+    "frame.downloaded",
+    "frame.stored",
+    "conform.downloaded",
+    "conform.conformed",
+    "conform.stored",
+    "sound.made",
+    "sound.stored",
+    "compose.fetched",
+    "compose.composed",
+    "compose.examined",
+    "compose.parts_stored",
+    "compose.stored",
+)
+# Only on the way of a film some of whose parts are gone, and of an edit, which is killed there.
+OF_OTHERS = {"compose.downloaded"}
+POINTS = (*(f"{stage}.{point}" for stage in STAGES for point in OF_A_STAGE), *OWN_POINTS)
+# In every run: where files lie about, and where what was done is not yet said.
+FEW = (
+    "frame.stored",
+    "conform.downloaded",
+    "conform.stored",
+    "sound.made",
+    "sound.after_call",
+    "compose.fetched",
+    "compose.examined",
+    "compose.stored",
+    "compose.before_commit",
+)
+FULL = os.environ.get("PROOF") == "full"
+QUEUES = ("io", "slow", "media")
+ENDED_WITHIN_SECONDS = 180
+SMALL = {"FILM_SHORT_SIDE": "90", "FILM_PRESET": "ultrafast"}
+
+
+def test_the_points_are_those_in_the_code() -> None:
+    code = "".join(path.read_text() for path in PROJECT.glob("pipeline/**/*.py"))
+    own = set(re.findall(r'crash\.point\("([^"]+)"\)', code))
+    assert {name for name in own if name.split(".")[0] in STAGES} == set(OWN_POINTS) | OF_OTHERS
+    assert set(FEW) <= set(POINTS)
+
+
+@pytest.fixture
+def owner(transactional_db: None, empty_redis: object, settings: Settings) -> Iterator[User]:
+    settings.TIERS = {"free": {"creates_per_minute": 10_000}}
+    settings.FILM_SHORT_SIDE = 90
+    settings.FILM_PRESET = "ultrafast"
+    tiers.cache_clear()
+    yield with_credits(100_000)
+    tiers.cache_clear()
+
+
+def a_film(number: int) -> Film:
+    """The clips are the same in each, so that they are made once; all else is another's, and made anew."""
+    over = {"text": f"Film {number}", "end_seconds": 1.0}
+    return film(
+        segment(1, overlays=[over]),
+        segment(2, continuity="previous_frame", transition={"kind": "fade", "seconds": 0.4}, overlays=[over]),
+        audio={"strategy": "voice_over", "script": [{"segment": "s1", "text": f"Film number {number}."}]},
+        post={"captions": True},
+    )
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(2400)
+def test_a_kill_at_any_point_of_a_render_leaves_one_right_film_charged_once(
+    owner: User, bucket: "S3Client", capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = list(POINTS if FULL else FEW)
+    random.Random(1).shuffle(points)
+    render_for(owner, 0)
+    slowest = 0.0
+    with runner(*QUEUES, **SMALL):
+        slowest = await_films(1)
+    for number, point in enumerate(points, start=1):
+        render_for(owner, number)
+        with runner(*QUEUES, CRASH_POINT=point, **SMALL) as child:
+            assert child.wait(90) == -signal.SIGKILL, point
+        assert not running_children(child.pid), point
+    began = time.monotonic()
+    with runner(*QUEUES, **SMALL):
+        await_films(len(points) + 1)
+    slowest = max(slowest, time.monotonic() - began)
+
+    check(owner, len(points) + 1)
+    orphans = files_are_known_or_swept(bucket)
+    with capsys.disabled():
+        print(
+            f"\nrenders: {len(points)} points and kills; {Render.objects.count()} films, "
+            f"{Generation.objects.count()} clips, {FilmSound.objects.count()} voices; lost: 0, doubled: 0; "
+            f"{orphans} objects that nobody knew were swept, no process was left; all had ended within {slowest:.0f} s"
+        )
+
+
+def render_for(owner: User, number: int) -> None:
+    api = api_of(owner)
+    planned = a_film(number)
+    with transaction.atomic():
+        project = Project.objects.create(owner=owner, title=planned.title)
+        versions.save(project, planned, author=Author.USER)
+    answer = post(api, f"projects/{project.id}/renders/")
+    assert answer.status_code == 201, answer.content
+    connection.close()
+
+
+def await_films(number: int) -> float:
+    """Until so many renders have ended; the seconds it took."""
+    started = time.monotonic()
+    while Render.objects.filter(ended_at__isnull=False).count() < number:
+        waited = time.monotonic() - started
+        open_ = list(
+            Job.objects.filter(ended_at__isnull=True).values_list(
+                "kind", "stage", "state", "claims", "due_at"
+            )
+        )
+        assert waited < ENDED_WITHIN_SECONDS, open_
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+def running_children(pid: int) -> list[psutil.Process]:
+    """FFmpeg and the other children of a worker that is gone."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        words = " ".join(process.info["cmdline"] or [])
+        is_ours = f" {pid} " in f" {words} " and ("launch.py" in words or "decoding.py" in words)
+        if is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def check(owner: User, films: int) -> None:
+    renders = list(Render.objects.all())
+    assert [one.status for one in renders] == ["completed"] * films, [
+        (one.status, one.error_code, one.error_message) for one in renders
+    ]
+    for one in renders:
+        assert Entry.objects.filter(subject_id=one.id, kind="hold").count() == 1
+        assert Entry.objects.filter(subject_id=one.id, kind="capture").count() == 1
+        assert one.film is not None
+        assert storage.head(one.film.key) is not None
+        assert one.film.duration_seconds is not None
+        assert abs(float(one.film.duration_seconds) - 3.6) < 0.05
+    assert Asset.objects.filter(origin="render").count() == films
+    clips = Generation.objects.count()
+    assert clips == 2, "the clips were made once, for the first film"
+    assert (
+        Entry.objects.filter(kind="capture", subject_id__in=Generation.objects.values("id")).count() == clips
+    )
+    assert set(FilmSound.objects.values_list("state", flat=True)) == {"completed"}
+    assert FilmSound.objects.count() == films
+    assert all(one.conformed_at for one in RenderSegment.objects.all())
+    assert not Hold.objects.filter(state="open").exists()
+    assert verification.verify(owner.pk).agrees
+    names = list(FilmPart.objects.values_list("name", flat=True))
+    assert len(names) == len(set(names))
+
+
+def files_are_known_or_swept(bucket: "S3Client") -> int:
+    """What killed workers left in the store and on the disk goes with the sweeps, and nothing else; how many objects."""
+    clock.advance(timedelta(hours=25))
+    put_right = inventory.compare()
+    for asset in Asset.objects.filter(state="ready"):
+        for key in (asset.key, asset.thumbnail_key, asset.poster_key, *asset.further_keys):
+            assert not key or storage.head(key) is not None, key
+    assert not Asset.objects.filter(state="lost").exists()
+    known = {
+        key
+        for asset in Asset.objects.all()
+        for key in (asset.key, asset.thumbnail_key, asset.poster_key, *asset.further_keys)
+    }
+    assert {one.key for one in storage.list_objects()} <= known
+    for folder in Path(django_settings.SCRATCH_DIR).glob("*"):
+        os.utime(folder, (0, 0))
+    scratch.remove_left()
+    assert not list(Path(django_settings.SCRATCH_DIR).glob("*"))
+    return put_right
