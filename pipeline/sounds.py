@@ -70,6 +70,16 @@ def price(owner: User, wishes: Sequence[SoundWish]) -> list[Part]:
     return [_part(wish, models[wish.label], cards, there.get(wish.label)) for wish in wishes]
 
 
+def list_price(wishes: Sequence[SoundWish]) -> int | None:
+    """What all of them cost if none is there yet; None where one can't be made or has no price. One statement."""
+    try:
+        models = {wish.label: _model(wish) for wish in wishes}
+        cards = rate_cards.current(sorted({model.id for model in models.values()})) if models else {}
+        return sum(_part(wish, models[wish.label], cards, None).credits for wish in wishes)
+    except (NoSoundModel, NoPriceNoStart):
+        return None
+
+
 def reusable(owner: User, wanted: Mapping[str, str]) -> dict[str, UUID]:
     """By label: the newest sound of the owner with that digest whose file is still there. One statement."""
     rows = (
@@ -110,6 +120,7 @@ def write(
     if part.reuses is not None:
         there = FilmSound.objects.get(id=part.reuses)
         row.asset, row.words, row.made_seconds = there.asset, there.words, there.made_seconds
+        row.voice_unknown = there.voice_unknown
         row.state, row.reused = SoundState.COMPLETED, True
     elif waits_for_clip and model.sees_video:
         row.state = SoundState.BLOCKED
@@ -151,7 +162,7 @@ def _part(wish: SoundWish, model: SoundModel, cards: Mapping[str, Card], there: 
     card = cards.get(model.id)
     if card is None:
         raise NoPriceNoStart(field=wish.field, reason=f"{model.id} has no rate card")
-    seconds = Decimal(str(round(wish.seconds, 3)))
+    seconds = Decimal(str(round(model.seconds_made(wish.seconds), 3)))
     try:
         result = pricing.price(
             card,

@@ -7,6 +7,7 @@ from typing import Any
 from accounts.models import User
 from generations.errors import NotFound
 from generations.models import Project
+from pipeline import sounds
 from pipeline.errors import NoPlan, PlanChanged
 from pipeline.models import Author, PlanVersion
 from pipeline.offers import offers_for
@@ -14,6 +15,7 @@ from pipeline.plans import film as films
 from pipeline.plans.differences import Difference, differences, stale
 from pipeline.plans.film import Film
 from pipeline.plans.offers import Offers, PlanPrice, priced
+from pipeline.renders.sounds import sounds_of
 from workers import clock
 from workers.clock import AppNow
 from workers.jobs import Change
@@ -99,9 +101,13 @@ def change_of(version: PlanVersion) -> Change:
 
 
 def price_of(film: Film, offers: Offers, only: frozenset[str] | None = None) -> PlanPrice | None:
-    """What the film costs now; None where a model of it is not available any more."""
+    """What the film costs now; None where a model of it, or one for its sounds, is not available any more."""
+    wanted = only is None or "audio" in only
+    sound_credits = sounds.list_price(sounds_of(film)) if wanted else 0
+    if sound_credits is None:
+        return None
     try:
-        return priced(film, offers, only)
+        return priced(film, offers, only, sound_credits=sound_credits)
     except KeyError:
         return None
 

@@ -115,7 +115,7 @@ def render(one: Render, now: datetime) -> dict[str, Any]:
         ],
         "sounds": [sound(row) for row in sounds],
         "findings": [
-            {"code": findings.VOICE_TOO_LONG, "segment": found.segment, "message": found.reason}
+            {"code": found.code, "segment": found.segment, "message": found.message}
             for found in findings.of_render(plan, sounds)
         ],
         "film": film(one.film, one.vtt_key, one.srt_key, now),
@@ -240,9 +240,7 @@ def film(one: Asset | None, vtt_key: str, srt_key: str, now: datetime) -> dict[s
         return None
     return {
         **representation.asset(one, now),
-        "captions_vtt_url": assets.file_url(
-            one, vtt_key, now, name="captions.vtt", media_type="text/vtt"
-        ),
+        "captions_vtt_url": assets.file_url(one, vtt_key, now, name="captions.vtt", media_type="text/vtt"),
         "captions_srt_url": assets.file_url(
             one, srt_key, now, name="captions.srt", media_type="application/x-subrip"
         ),

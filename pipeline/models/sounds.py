@@ -50,6 +50,8 @@ class FilmSound(models.Model):
     segment = models.CharField(max_length=8, blank=True, default="")
     text = models.TextField()
     voice = models.CharField(max_length=200, blank=True, default="")
+    # The vendor knows no such voice: its default one speaks, and the owner is told.
+    voice_unknown = models.BooleanField(default=False)
     seconds = models.FloatField()
     # Ids of `providers.catalogue.sound`.
     model = models.CharField(max_length=100)

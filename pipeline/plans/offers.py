@@ -78,10 +78,13 @@ def mode_of(segment: Segment) -> Mode:
     return Mode.IMAGE if starts_with_image(segment) else Mode.TEXT
 
 
-def priced(film: Film, offers: Offers, only: frozenset[str] | None = None) -> PlanPrice:
+def priced(
+    film: Film, offers: Offers, only: frozenset[str] | None = None, *, sound_credits: int = 0
+) -> PlanPrice:
     """The price and time of a film whose models are all among the offers; `only`: of these parts alone.
 
-    Parts are segment ids, "audio" and "post". Raises KeyError for a model that is not offered.
+    Parts are segment ids, "audio", which costs `sound_credits`, and "post". Raises KeyError for a model that is not
+    offered.
     """
     parts, ready, last = [], 0.0, 0.0
     for one in film.segments:
@@ -97,9 +100,9 @@ def priced(film: Film, offers: Offers, only: frozenset[str] | None = None) -> Pl
         ready = offer.expected_seconds + (ready if one.continuity == "previous_frame" else 0.0)
         last = max(last, ready)
         parts.append(PlanPart(label=one.id, credits=credits, seconds=round(offer.expected_seconds, 1)))
-    for label, seconds in (("audio", 0.0), ("post", film.seconds * COMPOSING)):
+    for label, credits, seconds in (("audio", sound_credits, 0.0), ("post", 0, film.seconds * COMPOSING)):
         if only is None or label in only:
-            parts.append(PlanPart(label=label, credits=0, seconds=round(seconds, 1)))
+            parts.append(PlanPart(label=label, credits=credits, seconds=round(seconds, 1)))
             last += seconds
     return PlanPrice(
         credits=sum(part.credits for part in parts), parts=tuple(parts), eta_seconds=round(last, 1)

@@ -16,6 +16,7 @@ from pipeline.models import FilmPart, Render, RenderInput, RenderStatus
 from pipeline.renders import parts, transitions
 from pipeline.renders.coordination import look
 from pipeline.renders.material import material_of
+from pipeline.renders.timelines import OWN_TRACK
 from pipeline.stages.made import asset_id_of
 from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
 from workers.models import JobState
@@ -23,6 +24,8 @@ from workers.models import JobState
 PATIENCE = timedelta(seconds=10)
 # Where the composition begins, in percent of the whole.
 BEGINS = 85
+# A film shows and sounds what was planned: its clips passed their own examination, and a single click has no loudness.
+AS_PLANNED = ("black", "frozen", "loudness")
 # Tries at a composition that fails, the first included: it is our fault.
 TRIES = 2
 
@@ -116,6 +119,7 @@ def _work(render: Render, lease: Lease) -> Order:
         fence=lease.fence,
         begins_percent=BEGINS,
         silent=not material.timeline.sounds,
+        as_it_is=AS_PLANNED if OWN_TRACK not in material.sounds else (*AS_PLANNED, "silent"),
     )
 
 

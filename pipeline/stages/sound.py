@@ -26,7 +26,7 @@ from pipeline.stages.made import asset_id_of
 from pipeline.video_edits import following
 from providers.catalogue.sound import SOUND_MODELS, SoundKind
 from providers.contract import InputMedia
-from providers.errors import NotSent, OutcomeUnknown, ProviderError, RateLimited, RequestRefused
+from providers.errors import FailureCode, NotSent, OutcomeUnknown, ProviderError, RateLimited, RequestRefused
 from providers.sound import registry
 from providers.sound.contract import EffectRequest, MadeSound, MusicRequest, SoundProvider, SpeechRequest
 from workers import crash
@@ -204,13 +204,16 @@ def _change(row: FilmSound, word: str, code: str = "") -> Change:
 def _request(row: FilmSound) -> SpeechRequest | EffectRequest | MusicRequest:
     model = SOUND_MODELS[row.model]
     if row.kind == SoundKind.VOICE:
-        return SpeechRequest(model=model.vendor_model, text=row.text, voice=row.voice)
-    seconds = max(model.min_seconds, min(row.seconds, model.max_seconds))
+        voice = "" if row.voice_unknown else row.voice
+        return SpeechRequest(model=model.vendor_model, text=row.text, voice=voice)
+    seconds = min(model.seconds_made(row.seconds), model.max_seconds)
+    # Of a long description the beginning says most.
+    text = row.text[: model.max_characters]
     if row.kind == SoundKind.MUSIC:
-        return MusicRequest(model=model.vendor_model, text=row.text, seconds=seconds)
+        return MusicRequest(model=model.vendor_model, text=text, seconds=seconds)
     return EffectRequest(
         model=model.vendor_model,
-        text=row.text,
+        text=text,
         seconds=seconds,
         video=_video(row) if model.sees_video else None,
     )
@@ -306,5 +309,13 @@ def _after_error(row: FilmSound, error: ProviderError) -> Next:
         return Continue(stage="sound", due_in=error.retry_after or BUSY_PAUSE)
     if isinstance(error, NotSent) and row.calls < TRIES:
         return Continue(stage="sound", due_in=PATIENCE * row.calls)
+    if (
+        isinstance(error, RequestRefused)
+        and error.code == FailureCode.VOICE_UNKNOWN
+        and not row.voice_unknown
+    ):
+        # Refused before anything was spoken. A plan's voice is words that a planner may have made up.
+        FilmSound.objects.filter(id=row.id).update(voice_unknown=True)
+        return Continue(stage="sound")
     code = error.code.value if isinstance(error, RequestRefused) else "provider_unavailable"
     return failed(row, code=code, message=str(error))

@@ -37,7 +37,6 @@ class FollowEdit(Stage[None, None]):
 
     name = "follow"
     label = "sounding"
-    queue = "slow"
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Next]:
         return {lease.job_id: look(lease) for lease in sorted(leases, key=lambda one: str(one.owner_id))}

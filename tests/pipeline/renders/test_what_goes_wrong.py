@@ -14,6 +14,7 @@ from generations.models import Attempt, Generation
 from pipeline.media import composition
 from pipeline.media.composition.errors import CompositionFailed
 from pipeline.models import FilmSound, Render, RenderSegment
+from pipeline.renders.material import material_of
 from pipeline.stages import compose
 from tests.generations.conftest import api_of
 from tests.pipeline.renders.conftest import (
@@ -31,6 +32,7 @@ from tests.pipeline.renders.conftest import (
     started,
     two_segments,
 )
+from tests.simulators import ElevenLabs
 from workers import clock
 
 Ask = Callable[..., None]
@@ -294,3 +296,49 @@ def test_strangers_have_no_part_in_it(api: Client, stranger: User, project_with:
     assert get(other, f"projects/{project}/renders/").status_code == 404
     assert post(other, f"projects/{project}/renders/").status_code == 404
     assert Render.objects.get(id=render).status == "pending"
+
+
+def test_a_voice_that_the_vendor_does_not_know_is_replaced_by_its_default_and_told(
+    api: Client, owner: User, workers: Workers, project_with: MakeProject, settings: Settings
+) -> None:
+    with ElevenLabs() as vendor:
+        settings.ELEVENLABS_API_KEY = vendor.key
+        settings.ELEVENLABS_URL = vendor.url
+        settings.EMBEDDED_ORIGINS = [*settings.EMBEDDED_ORIGINS, vendor.url]
+        settings.SOUND_MODELS = ["elevenlabs/eleven_multilingual_v2", "sandbox/music"]
+        project = project_with(
+            two_segments(
+                audio={
+                    "strategy": "voice_over",
+                    "voice": "a warm voice like honey",
+                    "music": "piano",
+                    "script": [{"segment": "s1", "text": "A red boat."}],
+                }
+            )
+        )
+        last = reached(api, workers, started(api, project), *ENDS)
+    assert last["status"] == "completed", last
+    assert [one["code"] for one in last["findings"]] == ["voice_unknown"]
+    assert "honey" in last["findings"][0]["message"]
+    sound = FilmSound.objects.get(kind="voice")
+    assert (sound.provider, sound.state, sound.calls) == ("elevenlabs", "completed", 2)
+    assert sound.cost_amount is not None
+    all_agrees(owner)
+
+
+def test_a_voice_that_is_longer_than_its_segment_is_told_and_not_cut(
+    api: Client, workers: Workers, project_with: MakeProject
+) -> None:
+    project = project_with(
+        two_segments(audio={"strategy": "voice_over", "script": [{"segment": "s1", "text": "A red boat."}]})
+    )
+    render = started(api, project)
+    workers.until(lambda: FilmSound.objects.get().state == "completed")
+    # As a vendor that speaks slowly would have it.
+    FilmSound.objects.update(made_seconds=3.4)
+    told = shown(api, render)["findings"]
+    assert [(one["code"], one["segment"]) for one in told] == [("voice_too_long", "s1")]
+    assert "3.4 s" in told[0]["message"]
+    spoken = material_of(Render.objects.get(id=render)).timeline.sounds[0]
+    assert spoken.seconds is None
+    assert reached(api, workers, render, *ENDS)["status"] == "completed"
