@@ -1,11 +1,14 @@
-"""How large a result is, and how long, by its source and the wish."""
+"""How large a result is, and how long, by its source and the wish; and the bodies that are shown to clients."""
 
+import json
+import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from pipeline.video_edits.timelines import format_for
-from pipeline.video_edits.wishes import Source, Wish, frames_of, read
+from pipeline.video_edits.wishes import Source, Wish, check, frames_of, read
 
 
 def source(width: int, height: int, seconds: float = 10) -> Source:
@@ -50,3 +53,12 @@ def test_a_result_is_as_long_as_its_piece_at_its_speed_to_the_frame(
     wish: dict[str, Any], frames: int
 ) -> None:
     assert frames_of(read(Wish, wish), source(64, 64)) == frames
+
+
+def test_every_body_that_is_shown_to_clients_can_be_done() -> None:
+    page = (settings.BASE_DIR / "docs" / "edits.md").read_text()
+    bodies = [json.loads(body) for body in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    for body in bodies:
+        check(read(Wish, body), source(640, 480))
+    shown = {name for body in bodies for name in body}
+    assert shown == set(Wish.model_fields)

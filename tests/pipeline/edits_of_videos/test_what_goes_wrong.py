@@ -212,7 +212,6 @@ def test_cancelling_charges_the_sounds_that_were_made_and_gives_back_the_rest(
     rate_cards.publish("service/edit", RateCardDraft(base_credits=7), operator_id=None)
     edit = begun(api, heard, music="calm", voice=[{"text": "Hello"}])
     job = get(api, f"edits/{edit}/").json()["job"]
-    FilmSound.objects.filter(kind="voice").update(state="processing")
     soon(workers, lambda: FilmSound.objects.get(kind="music").state == "completed")
     assert api.delete(f"/api/v1/assets/{heard.id}/").status_code == 409, "it is needed"
 
