@@ -43,7 +43,7 @@ def conform(
     picture can be made, and Cancelled.
     """
     wanted = parts_of_clip(timeline, clip_id)
-    watch = Watch(progress=progress, cancelled=cancelled)
+    watch = Watch(progress, cancelled)
     pictures = [part for part in wanted.pictures if not (parts / part.name).exists()]
     own = wanted.own_sound if wanted.own_sound and not (parts / wanted.own_sound).exists() else None
     if pictures or own:

@@ -25,25 +25,29 @@ CORES = min(4, len(os.sched_getaffinity(0)))
 ASKED_SECONDS = 0.1
 TOLD_SECONDS = 0.25
 # Of its words only the last are kept.
-MOST_WORDS = 20_000
+MOST_WORDS = 200_000
 LAST_WORDS = 600
 
 _FRAMES = re.compile(rb"^frame=\s*(\d+)\n", re.MULTILINE)
 _MICROSECONDS = re.compile(rb"^out_time_us=(\d+)\n", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """Whom a run tells shares from 0 to 1, at most every quarter of a second, and asks whether it is still wanted."""
 
-    progress: Callable[[float], None]
-    cancelled: Callable[[], bool]
+    def __init__(self, progress: Callable[[float], None], cancelled: Callable[[], bool]) -> None:
+        self._progress, self.cancelled = progress, cancelled
+        self._told = -math.inf
+
+    def tell(self, share: float) -> None:
+        now = time.monotonic()
+        if now - self._told >= TOLD_SECONDS:
+            self._told = now
+            self._progress(share)
 
     def part(self, begin: float, end: float) -> "Watch":
         """The watch of a step that is this part of the whole."""
-        return Watch(
-            progress=lambda share: self.progress(begin + (end - begin) * share), cancelled=self.cancelled
-        )
+        return Watch(lambda share: self.tell(begin + (end - begin) * share), self.cancelled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,13 @@ def _last(pattern: re.Pattern[bytes], said: bytes) -> int:
     return int(found[-1]) if found else 0
 
 
+def _done(said: bytes, frames: int, seconds: float) -> float:
+    """The share of the frames that are wanted, or of the seconds where there is no picture."""
+    if frames:
+        return _last(_FRAMES, said) / frames
+    return _last(_MICROSECONDS, said) / 1e6 / max(seconds, 0.001)
+
+
 def _watched(
     process: subprocess.Popen[bytes], watch: Watch, frames: int, seconds: float
 ) -> tuple[bytes, bytes]:
@@ -125,7 +136,6 @@ def _watched(
     assert process.stdout is not None
     assert process.stderr is not None
     last = {"stdout": b"", "stderr": b""}
-    told = -math.inf
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, "stdout")
         selector.register(process.stderr, selectors.EVENT_READ, "stderr")
@@ -138,14 +148,6 @@ def _watched(
                     selector.unregister(key.fileobj)
                     continue
                 last[key.data] = (last[key.data] + chunk)[-MOST_WORDS:]
-                now = time.monotonic()
-                if key.data == "stdout" and now - told >= TOLD_SECONDS:
-                    told = now
-                    said = last["stdout"]
-                    done = (
-                        _last(_FRAMES, said) / frames
-                        if frames
-                        else _last(_MICROSECONDS, said) / 1e6 / max(seconds, 0.001)
-                    )
-                    watch.progress(min(1.0, done))
+                if key.data == "stdout":
+                    watch.tell(min(1.0, _done(last["stdout"], frames, seconds)))
     return last["stdout"], last["stderr"]

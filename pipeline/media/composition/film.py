@@ -61,7 +61,7 @@ def compose(
         FILM_SHARE * timeline.frames,
     ]
     ends = [sum(weights[: number + 1]) / sum(weights) for number in range(len(weights))]
-    whole = Watch(progress=progress, cancelled=cancelled)
+    whole = Watch(progress, cancelled)
     watches = [whole.part(begin, end) for begin, end in zip([0.0, *ends], ends, strict=False)]
     times = [time.monotonic()]
     for join, watch in zip(joins, watches, strict=False):

@@ -31,7 +31,7 @@ GRADES = {
     Grade.COOL: "colorcorrect=rl=-.03:bl=.04:rh=-.06:bh=.08:saturation=.97",
     Grade.VIVID: "eq=contrast=1.1:saturation=1.4",
     Grade.MUTED: "eq=contrast=.88:brightness=.02:saturation=.55",
-    Grade.MONOCHROME: "eq=contrast=1.06:saturation=0",
+    Grade.MONOCHROME: "eq=contrast=1.06,lutyuv=u=(maxval+minval)/2:v=(maxval+minval)/2",
     # Teal in the shadows, orange in the lights, and a little darker.
     Grade.CINEMATIC: "eq=contrast=1.14:brightness=-.02,colorcorrect=rl=-.07:bl=.08:rh=.09:bh=-.09:saturation=1.08",
 }

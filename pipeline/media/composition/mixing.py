@@ -77,9 +77,9 @@ class Loudness:
 
 
 def mix_of(timeline: Timeline, own: Sequence[OwnSound]) -> Mix:
-    """How this timeline's sound is mixed; sounds that begin after its end are left out."""
+    """How this timeline's sound is mixed; sounds that have no time in it are left out."""
     samples = round(timeline.seconds * RATE)
-    sounds = tuple(sound for sound in timeline.sounds if sound.start_seconds * RATE < samples)
+    sounds = tuple(sound for sound in timeline.sounds if _room(sound, samples) > 0)
     chains: list[str] = []
     voices: list[str] = []
     others: list[str] = []
@@ -173,10 +173,7 @@ def _encode(
 
 def _placed(sound: Sound, samples: int) -> str:
     """A sound's filters: cut to its time, faded where it is cut off, at its gain, in its place."""
-    start = round(sound.start_seconds * RATE)
-    room = samples - start
-    if sound.seconds is not None:
-        room = min(room, round(sound.seconds * RATE))
+    start, room = round(sound.start_seconds * RATE), _room(sound, samples)
     fade_in, fade_out = (min(seconds, room / RATE / 3) for seconds in FADES[sound.role])
     steps = [f"aresample={RATE}", "aformat=sample_fmts=fltp:channel_layouts=stereo"]
     if sound.loop:
@@ -187,6 +184,12 @@ def _placed(sound: Sound, samples: int) -> str:
     steps.append(f"afade=t=out:st={room / RATE - fade_out:.6f}:d={fade_out:.6f}")
     steps += [f"volume={sound.gain_db:.3f}dB", f"adelay={start}S:all=1", f"apad=whole_len={samples}"]
     return ",".join(steps)
+
+
+def _room(sound: Sound, samples: int) -> int:
+    """How many samples of it there may be."""
+    room = samples - round(sound.start_seconds * RATE)
+    return room if sound.seconds is None else min(room, round(sound.seconds * RATE))
 
 
 def _own(one: OwnSound, frames_per_second: int, samples: int) -> str:
