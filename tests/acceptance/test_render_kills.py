@@ -23,7 +23,7 @@ from credits.models import Entry, Hold
 from generations import inventory, scratch, storage
 from generations.models import Asset, Generation, Project
 from pipeline import versions
-from pipeline.models import Author, FilmPart, FilmSound, Render, RenderSegment
+from pipeline.models import Author, FilmPart, FilmSound, Render, RenderSegment, VideoEdit
 from pipeline.plans.film import Film
 from tests.acceptance.test_crash_points import OF_A_STAGE, runner
 from tests.generations.conftest import api_of, post, with_credits
@@ -50,8 +50,9 @@ OWN_POINTS = (
     "compose.parts_stored",
     "compose.stored",
 )
-# Only on the way of a film some of whose parts are gone, and of an edit, which is killed there.
+# Only on the way of an edit, and of a film some of whose parts are gone.
 OF_OTHERS = {"compose.downloaded"}
+EDIT_POINTS = ("compose.downloaded", "compose.composed", "compose.stored")
 POINTS = (*(f"{stage}.{point}" for stage in STAGES for point in OF_A_STAGE), *OWN_POINTS)
 # In every run: where files lie about, and where what was done is not yet said.
 FEW = (
@@ -121,13 +122,38 @@ def test_a_kill_at_any_point_of_a_render_leaves_one_right_film_charged_once(
     slowest = max(slowest, time.monotonic() - began)
 
     check(owner, len(points) + 1)
+    edits = kill_edits(owner)
     orphans = files_are_known_or_swept(bucket)
     with capsys.disabled():
         print(
-            f"\nrenders: {len(points)} points and kills; {Render.objects.count()} films, "
+            f"\nrenders: {len(points)} points and kills; edits: {edits}; {Render.objects.count()} films, "
             f"{Generation.objects.count()} clips, {FilmSound.objects.count()} voices; lost: 0, doubled: 0; "
             f"{orphans} objects that nobody knew were swept, no process was left; all had ended within {slowest:.0f} s"
         )
+
+
+def kill_edits(owner: User) -> int:
+    """Edits of a film whose workers die; how many. Each has one result and one charge."""
+    source = Render.objects.order_by("created_at").values_list("film_id", flat=True)[0]
+    for number, point in enumerate(EDIT_POINTS):
+        body = {"grade": "warm", "music": f"piano number {number}"}
+        assert post(api_of(owner), f"videos/{source}/edits/", body).status_code == 201
+        connection.close()
+        with runner(*QUEUES, CRASH_POINT=point, **SMALL) as child:
+            assert child.wait(90) == -signal.SIGKILL, point
+        assert not running_children(child.pid), point
+    started = time.monotonic()
+    with runner(*QUEUES, **SMALL):
+        while VideoEdit.objects.filter(ended_at__isnull=True).exists():
+            assert time.monotonic() - started < ENDED_WITHIN_SECONDS
+            time.sleep(0.2)
+    for edit in VideoEdit.objects.all():
+        assert edit.status == "completed", edit.error_message
+        assert Entry.objects.filter(subject_id=edit.id, kind="capture").count() == 1
+    assert Asset.objects.filter(origin="edit").count() == len(EDIT_POINTS)
+    assert not Hold.objects.filter(state="open").exists()
+    assert verification.verify(owner.pk).agrees
+    return len(EDIT_POINTS)
 
 
 def render_for(owner: User, number: int) -> None:
