@@ -19,6 +19,7 @@ from generations.asset_errors import (
     WrongKind,
 )
 from generations.models import Asset, AssetKind, AssetState
+from generations.models.assets import BY_PRODUCTS
 from workers import clock
 from workers.clock import AppNow
 
@@ -60,11 +61,15 @@ def is_over(asset: Asset, now: datetime) -> bool:
     return asset.expires_at is not None and asset.expires_at <= now
 
 
+def is_pinned(asset: Asset, now: datetime) -> bool:
+    """Whether unfinished work needs it."""
+    return asset.pinned_until is not None and asset.pinned_until > now
+
+
 def storage_used(owner_id: UUID) -> int:
     """Bytes the owner's files take, uploads at their announced size. One statement, by a covering index."""
-    used: int | None = Asset.objects.filter(
-        owner_id=owner_id, state__in=[AssetState.UPLOADING, AssetState.READY]
-    ).aggregate(used=Sum("bytes"))["used"]
+    counted = Asset.objects.filter(owner_id=owner_id, state__in=[AssetState.UPLOADING, AssetState.READY])
+    used: int | None = counted.exclude(origin__in=BY_PRODUCTS).aggregate(used=Sum("bytes"))["used"]
     return used or 0
 
 
@@ -181,7 +186,7 @@ def delete(owner_id: UUID, asset_id: UUID) -> None:
     asset = Asset.objects.select_for_update(no_key=True).filter(id=asset_id, owner_id=owner_id).first()
     if asset is None or asset.state == AssetState.DELETED:
         raise AssetNotFound(asset_id=str(asset_id), field="id")
-    if asset.pinned_until is not None and asset.pinned_until > clock.now():
+    if is_pinned(asset, clock.now()):
         raise AssetInUse(field="id")
     mark_deleted([asset.id])
     append([event(asset, "asset.deleted")])

@@ -12,7 +12,7 @@ from generations.kinds import DELIVERING, GENERATION
 from generations.models import Generation, GenerationStatus
 from workers import jobs
 from workers.jobs import Change, announce
-from workers.models import JobState, open_jobs
+from workers.models import JobState
 
 
 class CancelResult(StrEnum):
@@ -67,28 +67,17 @@ def cancel(owner_id: UUID, generation_id: UUID) -> Cancelled:
 def stop_all(generation_ids: Sequence[UUID]) -> list[Change]:
     """Stop these clips for the work that they were made for, as `cancel` does; the changes to announce.
 
-    All their jobs are locked before anything is written, in the order of their ids.
+    All their jobs are locked before anything is written, in the order of the jobs' ids.
     """
-    rows = Generation.objects.in_bulk(list(generation_ids))
-    ordered = sorted(rows.values(), key=lambda one: str(one.job_id))
-    standings = {one.id: jobs.lock(kind=GENERATION, subject_id=one.id) for one in ordered}
-    asked = set(
-        open_jobs(kind=GENERATION, subject_id__in=list(rows), cancel_requested_at__isnull=False).values_list(
-            "subject_id", flat=True
-        )
-    )
-    latest = attempts.latest(rows)
+    standings = jobs.lock_all([(GENERATION, generation_id) for generation_id in generation_ids])
+    latest = attempts.latest(generation_ids)
+    generations = Generation.objects.in_bulk([generation_id for _, generation_id in standings])
     changes: list[Change] = []
-    for one in ordered:
-        if one.id in asked:
+    for (_, generation_id), standing in standings.items():
+        generation, attempt = generations[generation_id], latest.get(generation_id)
+        if standing.cancel_requested or generation.ended_at is not None:
             continue
-        standing, attempt = standings[one.id], latest.get(one.id)
-        generation = Generation.objects.get(id=one.id)
-        if standing is None or generation.ended_at is not None:
-            continue
-        if standing.stage in DELIVERING:
-            if generation.examined:
-                jobs.request_cancel(standing)
+        if standing.stage in DELIVERING and not generation.examined:
             continue
         if standing.claimed or (attempt is not None and attempt.state in attempts.OPEN):
             jobs.request_cancel(standing)

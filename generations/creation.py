@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from accounts.events.log import EventEntry, append
 from accounts.models import User
 from accounts.tiers import Tier, tier_of
 from credits import ledger, rate_cards
@@ -19,6 +18,7 @@ from generations.quotes import Priced
 from generations.requests import DEFAULT_RESOLUTION, Draft, GenerationRequest, complete, find_model
 from providers.catalogue import MODELS
 from workers import jobs
+from workers.jobs import Change, announce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,7 @@ def create(owner: User, request: GenerationRequest, now: guards.Standing, wish: 
         hold_id=held.hold_id,
         held=priced.credits,
     )
+    announce([_created(generation)])
     return Created(generation=generation, balance=held.balance, held=held.held)
 
 
@@ -122,8 +123,10 @@ def create_held(
     project_id: UUID,
     alternatives: Sequence[Alternative] = (),
     examined: bool = False,
-) -> Generation:
-    """Write the clip of a hold that was taken for it beforehand, its job and its event. In the caller's transaction.
+) -> Change:
+    """Write the clip of a hold that was taken for it beforehand, and its job. In the caller's transaction.
+
+    The change is for the caller to announce, as the last act of the transaction.
 
     The hold is open, the owner's, and its subject is `generation_id`: LookupError. What the clip costs in the end is
     the price of the model that delivers it, `priced` or an alternative's, and never more than the hold. `now` counts
@@ -138,7 +141,7 @@ def create_held(
     )
     if held is None:
         raise LookupError(f"there is no open hold {hold_id} for the clip {generation_id}")
-    return _write(
+    generation = _write(
         owner,
         tier,
         request,
@@ -151,6 +154,7 @@ def create_held(
         alternatives=alternatives,
         examined=examined,
     )
+    return _created(generation)
 
 
 def _write(
@@ -223,21 +227,20 @@ def _write(
         created_at=now,
     )
     generation.save(force_insert=True)
-    append(
-        [
-            EventEntry(
-                owner_id=owner.id,
-                kind="generation.created",
-                subject_id=generation_id,
-                data={
-                    "status": GenerationStatus.PENDING,
-                    "model": request.model,
-                    "credits_held": held,
-                },
-            )
-        ]
-    )
     return generation
+
+
+def _created(generation: Generation) -> Change:
+    return Change(
+        owner_id=generation.owner_id,
+        kind="generation.created",
+        subject_id=generation.id,
+        data={
+            "status": GenerationStatus.PENDING,
+            "model": generation.model,
+            "credits_held": generation.credits_quoted,
+        },
+    )
 
 
 # Longer than any queue: the pins of inputs are lifted when the clip ends.

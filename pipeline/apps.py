@@ -3,6 +3,7 @@ from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class PipelineConfig(AppConfig):
@@ -51,6 +52,7 @@ class PipelineConfig(AppConfig):
         jobs.register(jobs.JobKind(name=SEGMENT, stages=[Frame(), Conform()]))
         jobs.register(jobs.JobKind(name=SOUND, stages=[MakeSound()]))
         jobs.listen(coordination.hear)
+        post_migrate.connect(ensure_gates, sender=self)
         assets.register_keeper(inputs.needed)
         delivery.register_examiner(examination.examine)
         for name, kind in (("old_render_quotes", RenderQuote), ("old_edit_quotes", EditQuote)):
@@ -59,3 +61,11 @@ class PipelineConfig(AppConfig):
             )
         jobs.register_sweep(jobs.Sweep(name="old_answers", every=timedelta(hours=1), run=asking.forget_old))
         projects.on_sample(analyses.begin)
+
+
+def ensure_gates(**_: object) -> None:
+    """Every vendor of sounds has its gate; limits that an operator changed stay."""
+    from pipeline import sounds
+    from workers import gates
+
+    gates.ensure(sounds.gates())

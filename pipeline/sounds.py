@@ -18,6 +18,7 @@ from credits import pricing, rate_cards
 from credits.errors import NoPrice
 from credits.pricing import Card, PriceRequest
 from generations.errors import NoPriceNoStart
+from generations.kinds import gate_of
 from generations.models import AssetState
 from pipeline.errors import NoSoundModel
 from pipeline.kinds import SOUND
@@ -30,6 +31,8 @@ from workers.clock import AppNow
 
 # A file that expires sooner is made anew: a render may take hours.
 LEAST_LEFT = timedelta(hours=24)
+# Calls to one vendor: more than a person needs, and less than what vendors call abuse.
+PER_MINUTE = 60
 # Those that are not made yet, and will be.
 OPEN = (SoundState.BLOCKED, SoundState.PENDING, SoundState.PROCESSING)
 
@@ -66,7 +69,11 @@ def price(owner: User, wishes: Sequence[SoundWish]) -> list[Part]:
     """A part for each wish: at 0 what the owner has already. Two statements. Raises NoSoundModel, NoPriceNoStart."""
     models = {wish.label: _model(wish) for wish in wishes}
     cards = rate_cards.current(sorted({model.id for model in models.values()}))
-    there = reusable(owner, {wish.label: wish.digest(models[wish.label].id) for wish in wishes})
+    # One that was made for a picture belongs to that picture.
+    wanted = {label: model.id for label, model in models.items() if not model.sees_video}
+    there = reusable(
+        owner, {wish.label: wish.digest(wanted[wish.label]) for wish in wishes if wish.label in wanted}
+    )
     return [_part(wish, models[wish.label], cards, there.get(wish.label)) for wish in wishes]
 
 
@@ -131,9 +138,38 @@ def write(
 
 
 def enqueue(whole: Render | VideoEdit, row: FilmSound) -> UUID:
-    """Have a worker make the sound, in the caller's transaction; its job."""
+    """Have a worker make the sound, within what its vendor allows, in the caller's transaction; its job."""
     project_id = whole.project_id if isinstance(whole, Render) else None
-    return jobs.enqueue(kind=SOUND, subject_id=row.id, owner_id=whole.owner_id, project_id=project_id)
+    return jobs.enqueue(
+        kind=SOUND,
+        subject_id=row.id,
+        owner_id=whole.owner_id,
+        project_id=project_id,
+        gate=gate_of(row.provider),
+    )
+
+
+def make_anew(whole: Render | VideoEdit, row: FilmSound, *, clip_is_there: bool) -> None:
+    """Have a sound that failed made once more, when its clip is there if it is made for one."""
+    waits = SOUND_MODELS[row.model].sees_video and not clip_is_there
+    FilmSound.objects.filter(id=row.id).update(
+        state=SoundState.BLOCKED if waits else SoundState.PENDING,
+        job_id=None if waits else enqueue(whole, row),
+        error_code="",
+        error_message="",
+        calls=0,
+        lost=0,
+        ended_at=None,
+    )
+
+
+def gates() -> dict[str, tuple[int, int]]:
+    """The limits of each vendor of sounds: calls at once, and in a minute."""
+    found: dict[str, tuple[int, int]] = {}
+    for model in SOUND_MODELS.values():
+        at_once, _ = found.get(gate_of(model.provider), (model.concurrent, 0))
+        found[gate_of(model.provider)] = (min(at_once, model.concurrent), PER_MINUTE)
+    return found
 
 
 def made_credits(whole: Render | VideoEdit) -> int:

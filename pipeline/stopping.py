@@ -13,10 +13,7 @@ def stop_all(subjects: Sequence[tuple[str, UUID]]) -> bool:
     In the caller's transaction, which then holds their locks.
     """
     waits = False
-    for kind, subject_id in sorted(subjects, key=lambda one: str(one[1])):
-        standing = jobs.lock(kind=kind, subject_id=subject_id)
-        if standing is None:
-            continue
+    for standing in jobs.lock_all(subjects).values():
         if standing.claimed:
             jobs.request_cancel(standing)
             waits = True

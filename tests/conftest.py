@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from django.conf import settings
+from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from redis import Redis
 
@@ -42,6 +43,17 @@ def _sql_flush_past_triggers(self: DatabaseOperations, *args: Any, **options: An
 
 
 DatabaseOperations.sql_flush = _sql_flush_past_triggers  # type: ignore[assignment,method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database, which can be dropped at the end: a process that was killed last may still be leaving it."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture

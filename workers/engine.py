@@ -83,7 +83,7 @@ WITH mine AS (
     WHERE job.lease_until IS NOT NULL AND job.ended_at IS NULL FOR NO KEY UPDATE OF job SKIP LOCKED
 )
 UPDATE workers_job job SET
-    progress = coalesce(mine.progress, job.progress),
+    progress = greatest(mine.progress, job.progress),
     announced_progress = CASE WHEN mine.loud THEN mine.progress ELSE job.announced_progress END,
     announced_at = CASE WHEN mine.loud THEN app_now() ELSE job.announced_at END
 FROM mine WHERE job.id = mine.id

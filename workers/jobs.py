@@ -299,11 +299,13 @@ class Standing:
     queue: str
     # A worker is at it right now.
     claimed: bool
+    # Its owner asked to stop it.
+    cancel_requested: bool = False
 
 
 _LOCK = """
-SELECT id, stage, queue, lease_until IS NOT NULL AND lease_until >= app_now() FROM workers_job
-WHERE kind = %s AND subject_id = %s AND ended_at IS NULL FOR NO KEY UPDATE
+SELECT id, stage, queue, lease_until IS NOT NULL AND lease_until >= app_now(), cancel_requested_at IS NOT NULL
+FROM workers_job WHERE kind = %s AND subject_id = %s AND ended_at IS NULL FOR NO KEY UPDATE
 """
 
 
@@ -312,7 +314,56 @@ def lock(*, kind: str, subject_id: UUID) -> Standing | None:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [kind, subject_id])
         row = cursor.fetchone()
-    return None if row is None else Standing(job_id=row[0], stage=row[1], queue=row[2], claimed=row[3])
+    if row is None:
+        return None
+    return Standing(job_id=row[0], stage=row[1], queue=row[2], claimed=row[3], cancel_requested=row[4])
+
+
+_LOCK_ALL = """
+SELECT kind, subject_id, id, stage, queue, lease_until IS NOT NULL AND lease_until >= app_now(),
+    cancel_requested_at IS NOT NULL
+FROM workers_job JOIN unnest(%s::varchar[], %s::uuid[]) AS wanted (kind, subject_id) USING (kind, subject_id)
+WHERE ended_at IS NULL ORDER BY id FOR NO KEY UPDATE OF workers_job
+"""
+
+
+def lock_all(subjects: Sequence[tuple[str, UUID]]) -> dict[tuple[str, UUID], Standing]:
+    """Lock the open jobs about these, by kind and id, in the order of the jobs' ids; those that there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_ALL, [[kind for kind, _ in subjects], [subject for _, subject in subjects]])
+        return {
+            (row[0], row[1]): Standing(
+                job_id=row[2], stage=row[3], queue=row[4], claimed=row[5], cancel_requested=row[6]
+            )
+            for row in cursor.fetchall()
+        }
+
+
+# What a worker is at, or saves this moment, is let be. A place at a gate is given up for another turn there.
+_POSTPONE = """
+UPDATE workers_job SET due_at = %s, waits = gate IS NOT NULL, holds = false
+WHERE id IN (
+    SELECT id FROM workers_job WHERE kind = %s AND subject_id = ANY(%s) AND stage = %s AND ended_at IS NULL
+    AND due_at < %s AND (lease_until IS NULL OR lease_until < app_now()) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+"""
+
+
+def postpone(kind: str, subject_ids: Sequence[UUID], *, stage: str, until: datetime) -> None:
+    """Have the open jobs about these that are at `stage`, and that no worker is at, wait until then."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POSTPONE, [until, kind, list(subject_ids), stage, until])
+
+
+def recall(kind: str, subject_ids: Sequence[UUID]) -> None:
+    """Have the open jobs about these go on now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE workers_job SET due_at = app_now() WHERE id IN (SELECT id FROM workers_job WHERE kind = %s"
+            " AND subject_id = ANY(%s) AND ended_at IS NULL AND due_at > app_now() ORDER BY id"
+            " FOR NO KEY UPDATE SKIP LOCKED)",
+            [kind, list(subject_ids)],
+        )
 
 
 def end(standing: Standing, state: JobState, error_code: str = "") -> None:

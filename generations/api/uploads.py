@@ -31,6 +31,7 @@ from generations.asset_errors import FileTooLarge
 from generations.errors import InvalidRequest
 from generations.inspection import Box
 from generations.models import Asset, AssetKind, AssetState
+from generations.models.assets import BY_PRODUCTS
 from workers import clock
 
 
@@ -127,8 +128,12 @@ class AssetsView(APIView):
         responses=AssetSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """The account's files, newest first; deleted ones not."""
-        rows = Asset.objects.filter(owner_id=owner_of(request).pk).exclude(state=AssetState.DELETED)
+        """The account's files, newest first; deleted ones not, nor what is kept on the way to a film."""
+        rows = (
+            Asset.objects.filter(owner_id=owner_of(request).pk)
+            .exclude(state=AssetState.DELETED)
+            .exclude(origin__in=BY_PRODUCTS)
+        )
         if kind := request.query_params.get("kind"):
             if kind not in AssetKind.values:
                 raise InvalidRequest(field="kind", reason=f"kind is one of {', '.join(AssetKind.values)}.")

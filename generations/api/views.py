@@ -39,6 +39,7 @@ from generations.api.serializers import (
     GenerationSerializer,
     RetrySerializer,
 )
+from generations.asset_errors import AssetInUse
 from generations.creation import Created, Wish, create, prepare
 from generations.errors import Gone, InvalidRequest, NotCompleted, NotFound, StillRunning
 from generations.kinds import GENERATION
@@ -240,12 +241,14 @@ class GenerationView(APIView):
     def delete(self, request: Request, generation_id: UUID) -> Response:
         """Delete the clip and its video.
 
-        409 while it is being made.
+        409 while it is being made, or while a film or an edit needs it.
         """
         with transaction.atomic():
             generation = found(owner_of(request), generation_id)
             if jobs.lock(kind=GENERATION, subject_id=generation.id) is not None:
                 raise StillRunning()
+            if generation.output is not None and assets.is_pinned(generation.output, clock.now()):
+                raise AssetInUse(field="id")
             Generation.objects.filter(id=generation.id).update(deleted_at=AppNow())
             if generation.output_id is not None:
                 assets.mark_deleted([generation.output_id])

@@ -43,6 +43,10 @@ class AssetOrigin(models.TextChoices):
     EDIT = "edit"
 
 
+# What is kept on the way to a film: its owner neither uploaded nor asked for it.
+BY_PRODUCTS = (AssetOrigin.FRAME, AssetOrigin.SOUND, AssetOrigin.PART)
+
+
 class Asset(models.Model):
     """A file of one owner: uploaded, or delivered by a provider.
 
@@ -118,7 +122,7 @@ class Asset(models.Model):
             models.Index(
                 fields=["owner"],
                 include=["bytes"],
-                condition=Q(state__in=[AssetState.UPLOADING, AssetState.READY]),
+                condition=Q(state__in=[AssetState.UPLOADING, AssetState.READY]) & ~Q(origin__in=BY_PRODUCTS),
                 name="generations_asset_usage",
             ),
         ]

@@ -25,7 +25,7 @@ from generations import assets, projects
 from generations.api.views import SPENDING, checked, etag_of
 from generations.errors import Gone, NotCompleted
 from generations.models import Asset, Project
-from pipeline import versions
+from pipeline import plannings, versions
 from pipeline.api import render_representation as representation
 from pipeline.api.render_serializers import (
     CancelPreviewSerializer,
@@ -124,9 +124,9 @@ class RenderEstimatesView(APIView):
         with transaction.atomic():
             project = projects.find(owner, project_id)
             version = version_of(project, data)
-            film, offers = creation.renderable(owner, project, version)
+            film, offers = creation.renderable(owner, version, plannings.inputs_of(project))
             creation.check_redo(film, wish.redo)
-            price = prices.price(owner, film, offers, wish.redo)
+            price = prices.price(owner, film, offers, character_id=project.character_id, redo=wish.redo)
             quote = promise(RenderQuote, owner, price, clock.now(), version=version, redo=sorted(wish.redo))
         return Response(promised(owner, quote, price, version.number), status=status.HTTP_201_CREATED)
 
@@ -197,10 +197,11 @@ def bare(asset: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def stable(body: dict[str, Any]) -> dict[str, Any]:
-    """Without what changes at each look: signatures in links, and a time that is counted from now."""
+    """Without what changes at each look: signatures in links, and times that are counted from now."""
     return {
         **body,
         "eta": None,
+        "eta_at": None,
         "film": bare(body["film"]),
         "segments": [{**one, "video": bare(one["video"])} for one in body["segments"]],
     }

@@ -78,6 +78,13 @@ class Render(models.Model):
     version = models.ForeignKey(
         "pipeline.PlanVersion", on_delete=models.PROTECT, related_name="+", db_index=False
     )
+    # The project's own as they were when it was accepted.
+    character = models.ForeignKey(
+        "generations.Asset", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    audio = models.ForeignKey(
+        "generations.Asset", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     status = models.CharField(max_length=16, choices=RenderStatus.choices, default=RenderStatus.PENDING)
     job_id = models.UUIDField()
     hold = models.OneToOneField("credits.Hold", on_delete=models.PROTECT, related_name="+")

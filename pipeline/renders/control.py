@@ -20,8 +20,10 @@ from pipeline.kinds import RENDER
 from pipeline.models import Render, RenderSegment, RenderStatus, SegmentState, SoundState
 from pipeline.plans.film import Continuity, Film
 from pipeline.plans.offers import Offers
+from pipeline.plans.validation import Inputs
 from pipeline.prices import Price
-from pipeline.renders import prices, transitions
+from pipeline.renders import pausing, prices, transitions
+from pipeline.renders.coordination import NOT_COMPOSABLE
 from pipeline.renders.creation import RenderWish, renderable
 from workers import clock, jobs
 from workers.jobs import Standing, announce
@@ -51,26 +53,38 @@ def locked(owner_id: UUID, render_id: UUID) -> tuple[Render, Standing]:
     return render, standing
 
 
+def changeable(owner_id: UUID, render_id: UUID) -> Render:
+    """As `locked`, and it is neither being stopped nor past its time. Raises NotRendering too."""
+    render, standing = locked(owner_id, render_id)
+    if standing.cancel_requested:
+        raise NotRendering(status=render.status, reason="it is being cancelled.")
+    if render.waits_until is not None and render.waits_until <= clock.now():
+        raise NotRendering(status=render.status, reason="it waited for seven days, and is being ended.")
+    return render
+
+
 def pause(owner_id: UUID, render_id: UUID) -> None:
     """Begin nothing more; what runs lands. Again is no error. Raises NotFound, AlreadyEnded, NotRendering."""
-    render, _ = locked(owner_id, render_id)
+    render = changeable(owner_id, render_id)
     if render.status == RenderStatus.PAUSED:
         return
     if render.status not in (RenderStatus.PENDING, RenderStatus.PROCESSING):
         raise NotRendering(status=render.status, reason="only what makes clips can be paused.")
     change = transitions.pause(render, clock.now())
+    pausing.hold_back(render)
     jobs.hint(kind=RENDER, subject_id=render.id)
     announce([change] if change else [])
 
 
 def resume(owner_id: UUID, render_id: UUID) -> None:
     """Go on. Again is no error. Raises NotFound, AlreadyEnded, NotRendering."""
-    render, _ = locked(owner_id, render_id)
+    render = changeable(owner_id, render_id)
     if render.status in (RenderStatus.PENDING, RenderStatus.PROCESSING):
         return
     if render.status != RenderStatus.PAUSED:
         raise NotRendering(status=render.status, reason="only what is paused can be resumed.")
     change = transitions.go_on(render)
+    pausing.let_go_on(render)
     jobs.hint(kind=RENDER, subject_id=render.id)
     announce([change] if change else [])
 
@@ -96,7 +110,9 @@ class Consequence:
 
 
 def consequences(render: Render) -> list[Consequence]:
-    """What cancelling the render would cost, part by part. Three statements."""
+    """What cancelling the render would cost, part by part. Four statements. Raises AlreadyEnded."""
+    if render.ended_at is not None:
+        raise AlreadyEnded(status=render.status)
     rows = list(render.segments.order_by("position"))
     clips = Generation.objects.in_bulk([row.generation_id for row in rows])
     found = []
@@ -113,6 +129,8 @@ def consequences(render: Render) -> list[Consequence]:
         else:
             # The vendor has it, or may have it by then: its word decides.
             found.append(Consequence(label=row.name, undecided=credits))
+    if render.credits_replaced:
+        found.append(Consequence(label="clips that were replaced", charged=render.credits_replaced))
     made, own = sounds.made_credits(render), transitions.own_amount(render)
     found.append(Consequence(label="sound and composition", charged=made, returned=own - made))
     return found
@@ -135,9 +153,11 @@ def regenerable(render: Render, names: Collection[str]) -> tuple[str, ...]:
 
 
 def price_of(owner: User, render: Render, names: Collection[str]) -> tuple[Price, Film, Offers]:
-    """What making these segments anew costs now. Raises as `renderable`."""
-    film, offers = renderable(owner, render.project, render.version)
-    return prices.price_of_segments(film, offers, names), film, offers
+    """What making these segments anew costs now: nothing where we spoiled what was paid for. Raises as `renderable`."""
+    inputs = Inputs(character=render.character_id is not None, audio=render.audio_id is not None)
+    film, offers = renderable(owner, render.version, inputs, only=names)
+    spoiled = render.segments.filter(name__in=names, error_code=NOT_COMPOSABLE).values_list("name", flat=True)
+    return prices.price_of_segments(film, offers, names, for_nothing=set(spoiled)), film, offers
 
 
 def regenerate(owner: User, render_id: UUID, names: Collection[str], wish: RenderWish) -> Render:
@@ -145,7 +165,7 @@ def regenerate(owner: User, render_id: UUID, names: Collection[str], wish: Rende
 
     Raises NotFound, AlreadyEnded, NotRendering, and as `price_of`, `prices.agreed` and the ledger.
     """
-    render, _ = locked(owner.pk, render_id)
+    render = changeable(owner.pk, render_id)
     if render.status == RenderStatus.COMPOSING:
         raise NotRendering(
             status=render.status, reason="the film is being composed; render the plan again with `redo`."
@@ -169,11 +189,9 @@ def regenerate(owner: User, render_id: UUID, names: Collection[str], wish: Rende
             render=render,
         )
         _make_anew(owner, render, film, price, chosen)
+    states = dict(render.segments.values_list("name", "state"))
     for sound in failed_sounds:
-        sound.state, sound.error_code, sound.error_message = SoundState.PENDING, "", ""
-        sound.lost, sound.calls, sound.ended_at = 0, 0, None
-        sound.job_id = sounds.enqueue(render, sound)
-        sound.save()
+        sounds.make_anew(render, sound, clip_is_there=states.get(sound.segment) == SegmentState.COMPLETED)
     change = transitions.go_on(render) if render.status == RenderStatus.NEEDS_ATTENTION else None
     jobs.hint(kind=RENDER, subject_id=render.id)
     announce(
@@ -213,6 +231,14 @@ def _make_anew(owner: User, render: Render, film: Film, price: Price, names: Col
         row.reused, row.frame, row.conformed_at = False, None, None
         row.error_code = row.error_message = ""
         row.save()
+    # What continues from them and has not begun waits for another frame now.
+    for before, row in pairwise(render.segments.order_by("position")):
+        if (
+            before.name in names
+            and row.state == SegmentState.PENDING
+            and film.segments[row.position].continuity == Continuity.PREVIOUS_FRAME
+        ):
+            RenderSegment.objects.filter(id=row.id).update(state=SegmentState.BLOCKED)
     render.credits_replaced += sum(clip.credits_used for clip in replaced.values())
     render.credits_quoted += price.credits
     Render.objects.filter(id=render.id).update(

@@ -14,6 +14,7 @@ from django.db import transaction
 from accounts.models import User
 from credits import ledger
 from generations import cancellation, history
+from generations.asset_errors import AssetNotFound
 from generations.errors import QueueFull, TooManyJobs
 from generations.kinds import GENERATION
 from generations.models import Generation, GenerationStatus
@@ -27,8 +28,8 @@ from pipeline.models import (
     SegmentState,
     SoundState,
 )
-from pipeline.plans.film import Continuity, Film
-from pipeline.renders import making, transitions
+from pipeline.plans.film import Continuity, Film, Segment
+from pipeline.renders import making, pausing, transitions
 from pipeline.renders.inputs import keep
 from pipeline.renders.pace import composing_seconds
 from pipeline.sounds import enqueue
@@ -36,15 +37,21 @@ from pipeline.stopping import stop_all
 from workers import jobs
 from workers.errors import DomainError
 from workers.jobs import Change, Continue, End, Lease, Next
-from workers.models import Job, JobState
+from workers.models import Job, JobState, open_jobs
 
+WAITING = (SegmentState.BLOCKED, SegmentState.PENDING)
 # Between two looks that nothing rang for, and while there is nothing to wait for but the owner.
 LOOK_EVERY = timedelta(seconds=1)
 LOOK_SELDOM = timedelta(minutes=5)
+ETA_STEP = timedelta(seconds=3)
 # How long before a waiting render is ended its owner is warned.
 WARNED_BEFORE = timedelta(days=1)
 # Of the whole, making the clips and sounds.
 SHARE = 85
+# A segment whose clip is there and can't be put into the film, by our fault: made anew for nothing.
+NOT_COMPOSABLE = "not_composable"
+# Its owner deleted the clip before it was put into the film.
+CLIP_DELETED = "clip_deleted"
 
 
 @dataclass(slots=True)
@@ -63,9 +70,6 @@ class Look:
     @property
     def now(self) -> datetime:
         return self.lease.now
-
-    def segment(self, name: str) -> RenderSegment:
-        return next(one for one in self.segments if one.name == name)
 
     def tell(self, change: Change | None) -> None:
         if change is not None:
@@ -87,7 +91,7 @@ def look(lease: Lease) -> Next:
     """Move the render on as far as it goes now."""
     render = Render.objects.select_related("version", "owner").get(id=lease.subject_id)
     if render.ended_at is not None:
-        return End(state=_job_state(render.status))
+        return End(state=JobState(render.status))
     at = _read(render, lease)
     _take_results(at)
     if lease.cancel_requested:
@@ -104,6 +108,7 @@ def look(lease: Lease) -> Next:
         )
     _warn(at)
     if render.status == RenderStatus.PAUSED:
+        pausing.hold_back(render)
         return _wait(at, "paused")
     _begin(at)
     return _decide(at)
@@ -130,21 +135,33 @@ def _take_results(at: Look) -> None:
         if clip is None or clip.ended_at is None:
             continue
         if clip.status == GenerationStatus.COMPLETED:
-            if row.state in (SegmentState.PROCESSING, SegmentState.FAILED):
+            late = row.state == SegmentState.FAILED and row.error_code not in (NOT_COMPOSABLE, CLIP_DELETED)
+            if row.state == SegmentState.PROCESSING or late:
                 _arrived(at, row, clip)
         elif row.state == SegmentState.PROCESSING:
-            row.state = SegmentState.FAILED
-            row.error_code = clip.error_code or "cancelled"
-            row.error_message = clip.error_message or "Its clip was cancelled."
-            row.save(update_fields=["state", "error_code", "error_message"])
-            at.tell_of(row, "failed", error={"code": row.error_code, "message": row.error_message})
+            _mark_failed(
+                at,
+                row,
+                code=clip.error_code or "cancelled",
+                message=clip.error_message or "Its clip was cancelled.",
+            )
+
+
+def _mark_failed(at: Look, row: RenderSegment, *, code: str, message: str) -> None:
+    row.state, row.error_code, row.error_message = SegmentState.FAILED, code, message[:500]
+    row.save(update_fields=["state", "error_code", "error_message"])
+    at.tell_of(row, "failed", error={"code": row.error_code, "message": row.error_message})
 
 
 def _arrived(at: Look, row: RenderSegment, clip: Generation) -> None:
+    assert clip.output_id is not None
+    try:
+        keep(at.render, [clip.output_id], at.now)
+    except AssetNotFound:
+        _mark_failed(at, row, code=CLIP_DELETED, message="Its clip was deleted.")
+        return
     row.state, row.error_code, row.error_message = SegmentState.COMPLETED, "", ""
     row.save(update_fields=["state", "error_code", "error_message"])
-    assert clip.output_id is not None
-    keep(at.render, [clip.output_id], at.now)
     making.prepare(at.render, row)
     for sound in at.sounds:
         if sound.state == SoundState.BLOCKED and sound.segment == row.name:
@@ -156,33 +173,30 @@ def _arrived(at: Look, row: RenderSegment, clip: Generation) -> None:
 def _begin(at: Look) -> None:
     """Have every clip made that can be: all at once, as far as the account's room goes."""
     before: RenderSegment | None = None
-    for row in at.segments:
-        if row.state == SegmentState.BLOCKED and _has_start(before):
-            assert before is not None
-            row.state, row.after_id = SegmentState.PENDING, before.generation_id
-            row.save(update_fields=["state", "after_id"])
-        if row.state == SegmentState.PENDING and not _make(at, row, before):
+    for row, segment in zip(at.segments, at.film.segments, strict=True):
+        start = at.render.character_id if segment.character else None
+        if segment.continuity == Continuity.PREVIOUS_FRAME and row.state in WAITING:
+            assert before is not None, "the first segment continues nothing"
+            start = before.frame_id if _has_start(before) else None
+            state = SegmentState.PENDING if start is not None else SegmentState.BLOCKED
+            if (row.state, row.after_id) != (state, before.generation_id):
+                row.state, row.after_id = state, before.generation_id
+                row.save(update_fields=["state", "after_id"])
+        if row.state == SegmentState.PENDING and not _make(at, row, segment, start):
             return
         before = row
 
 
-def _has_start(before: RenderSegment | None) -> bool:
+def _has_start(before: RenderSegment) -> bool:
     """Whether the last frame of the segment before is there."""
-    return before is not None and before.state == SegmentState.COMPLETED and before.frame_id is not None
+    return before.state == SegmentState.COMPLETED and before.frame_id is not None
 
 
-def _make(at: Look, row: RenderSegment, before: RenderSegment | None) -> bool:
+def _make(at: Look, row: RenderSegment, segment: Segment, start: UUID | None) -> bool:
     """False where there is no room at the moment."""
-    segment = at.film.segments[at.film.index(row.name)]
-    start = None
-    if segment.continuity == Continuity.PREVIOUS_FRAME:
-        assert before is not None
-        start = before.frame_id
-    elif segment.character:
-        start = at.render.version.project.character_id
     try:
         with transaction.atomic():
-            making.make_clip(at.owner, at.render, row, making.request_for(segment, at.film, start))
+            created = making.make_clip(at.owner, at.render, row, making.request_for(segment, at.film, start))
     except (TooManyJobs, QueueFull):
         return False
     except DomainError as error:
@@ -191,6 +205,7 @@ def _make(at: Look, row: RenderSegment, before: RenderSegment | None) -> bool:
         return True
     row.state = SegmentState.PROCESSING
     row.save(update_fields=["state"])
+    at.changes.append(created)
     at.tell_of(row, "started", model=segment.model)
     return True
 
@@ -198,9 +213,7 @@ def _make(at: Look, row: RenderSegment, before: RenderSegment | None) -> bool:
 def _failed(at: Look, row: RenderSegment, error: DomainError) -> None:
     assert row.hold_id is not None
     ledger.release(hold_id=row.hold_id, reason=error.code)
-    row.state, row.error_code, row.error_message = SegmentState.FAILED, error.code, error.message[:500]
-    row.save(update_fields=["state", "error_code", "error_message"])
-    at.tell_of(row, "failed", error={"code": row.error_code, "message": row.error_message})
+    _mark_failed(at, row, code=error.code, message=error.message)
 
 
 def _decide(at: Look) -> Next:
@@ -210,6 +223,7 @@ def _decide(at: Look) -> Next:
         if all(row.conformed_at is not None for row in at.segments):
             at.tell(transitions.compose(at.render, at.now))
             return _continue(at, "compose", timedelta(0))
+        _prepare_forgotten(at)
         at.tell(transitions.go_on(at.render))
         return _continue(at, "produce", LOOK_EVERY)
     moving = {SegmentState.PROCESSING, SegmentState.PENDING} & states or {
@@ -220,11 +234,24 @@ def _decide(at: Look) -> Next:
         row.state == SegmentState.BLOCKED and before.state == SegmentState.COMPLETED
         for before, row in pairwise(at.segments)
     )
+    if waits_for_frame:
+        _prepare_forgotten(at)
     if moving or waits_for_frame:
         at.tell(transitions.go_on(at.render))
         return _continue(at, "produce", LOOK_EVERY)
     at.tell(transitions.need_attention(at.render, at.now))
     return _wait(at, "attend")
+
+
+def _prepare_forgotten(at: Look) -> None:
+    """Begin again what was let go of in the moment in which it was needed anew. One statement."""
+    rows = [row for row in at.segments if row.state == SegmentState.COMPLETED and row.conformed_at is None]
+    busy = set(
+        open_jobs(kind=SEGMENT, subject_id__in=[row.id for row in rows]).values_list("subject_id", flat=True)
+    )
+    for row in rows:
+        if row.id not in busy:
+            making.prepare(at.render, row)
 
 
 def _wait(at: Look, stage: str) -> Continue:
@@ -237,11 +264,14 @@ def _wait(at: Look, stage: str) -> Continue:
 
 def _continue(at: Look, stage: str, due_in: timedelta) -> Continue:
     done, eta_at = progress_of(at)
+    # `job` and `renders/` show it to whoever asks: it is written when it has moved by more than it is good for.
+    known = Job.objects.values_list("eta_at", flat=True).get(id=at.lease.job_id)
+    moved = known is None or abs(eta_at - known) > ETA_STEP
     return Continue(
         stage=stage,
         due_in=due_in,
         progress=max(at.lease.progress, done),
-        eta_at=eta_at,
+        eta_at=eta_at if moved else None,
         changes=at.changes,
     )
 
@@ -287,6 +317,14 @@ def _warn(at: Look) -> None:
 def _stop(at: Look, end: Callable[[Render], Change | None], state: JobState) -> Next:
     """End what has not begun, ask what runs to stop, and end the render once each part has its own end."""
     running = [row for row in at.segments if row.state == SegmentState.PROCESSING]
+    # All at once, in the order of their ids: each of the two below locks some of them again.
+    jobs.lock_all(
+        [
+            *((GENERATION, row.generation_id) for row in running),
+            *((SOUND, sound.id) for sound in at.sounds),
+            *((SEGMENT, row.id) for row in at.segments),
+        ]
+    )
     if running:
         at.changes += cancellation.stop_all([row.generation_id for row in running])
     waits = _stop_jobs(at)
@@ -305,10 +343,6 @@ def _stop_jobs(at: Look) -> bool:
     )
 
 
-def _job_state(status: str) -> JobState:
-    return JobState(status)
-
-
 # Of clips: what their renders want to hear of.
 _NEWS = ("generation.completed", "generation.failed", "generation.cancelled")
 
@@ -316,9 +350,18 @@ _NEWS = ("generation.completed", "generation.failed", "generation.cancelled")
 def hear(changes: Sequence[Change]) -> None:
     """A listener of all changes: renders look when a clip of theirs has ended. One statement, if one has."""
     ended = [change.subject_id for change in changes if change.kind in _NEWS]
-    if ended:
-        rows = RenderSegment.objects.filter(generation_id__in=ended, render__ended_at__isnull=True)
-        ring(list(rows.values_list("render_id", flat=True).distinct()))
+    if not ended:
+        return
+    rows = RenderSegment.objects.filter(generation_id__in=ended)
+    found = list(rows.values_list("render_id", "render__ended_at", "generation_id").distinct())
+    ring([render_id for render_id, over, _ in found if over is None])
+    # Nobody looks at a render that has ended: its clip is there to be used again.
+    completed = {change.subject_id for change in changes if change.kind == "generation.completed"}
+    left = [clip_id for _, over, clip_id in found if over is not None and clip_id in completed]
+    if left:
+        rows.filter(generation_id__in=left, state=SegmentState.PROCESSING).update(
+            state=SegmentState.COMPLETED
+        )
 
 
 def ring(render_ids: Sequence[UUID]) -> None:

@@ -27,7 +27,7 @@ from pipeline.models import (
 )
 from pipeline.plans.film import AudioStrategy, Continuity, Film
 from pipeline.plans.offers import Offers
-from pipeline.plans.validation import Unrenderable, check
+from pipeline.plans.validation import Inputs, Unrenderable, problems
 from pipeline.prices import Part, Price, held_for
 from pipeline.renders import making, prices
 from pipeline.renders.inputs import keep
@@ -55,13 +55,19 @@ class Rendering:
     held: int
 
 
-def renderable(owner: User, project: Project, version: PlanVersion) -> tuple[Film, Offers]:
-    """The version's film and what it is made by, checked as it stands now. Raises PlanInvalid, TierRequired."""
+def renderable(
+    owner: User, version: PlanVersion, inputs: Inputs, *, only: Collection[str] | None = None
+) -> tuple[Film, Offers]:
+    """The version's film and what it is made by, checked as it stands now; `only`: no more of it than these segments.
+
+    Raises PlanInvalid, TierRequired.
+    """
     film, offers = versions.film_of(version), versions.offers_of(owner)
-    try:
-        check(film, offers, plannings.inputs_of(project))
-    except Unrenderable as error:
-        raise invalid(error) from None
+    found = problems(film, offers, inputs)
+    if only is not None:
+        found = tuple(one for one in found if any(one.field.startswith(f"segments.{name}.") for name in only))
+    if found:
+        raise invalid(Unrenderable(found))
     check_resolution_of_tier(film.resolution, tier_of(owner))
     return film, offers
 
@@ -88,7 +94,7 @@ def create(owner: User, project: Project, version: PlanVersion, wish: RenderWish
     Raises AlreadyRunning, PlanInvalid, TierRequired, Moderated, and as `prices.agreed` and the ledger; then nothing
     was written.
     """
-    film, offers = renderable(owner, project, version)
+    film, offers = renderable(owner, version, plannings.inputs_of(project))
     check_redo(film, wish.redo)
     guards.moderate(
         text="\n".join([*(one.prompt for one in film.segments), *(one.text for one in sounds_of(film))])
@@ -97,7 +103,7 @@ def create(owner: User, project: Project, version: PlanVersion, wish: RenderWish
     price = prices.agreed(
         owner,
         version,
-        prices.price(owner, film, offers, wish.redo),
+        prices.price(owner, film, offers, character_id=project.character_id, redo=wish.redo),
         now,
         quote_id=wish.quote_id,
         max_credits=wish.max_credits,
@@ -178,6 +184,8 @@ def _write(
                 project=project,
                 version=version,
                 job_id=job_id,
+                character_id=project.character_id,
+                audio_id=project.audio_id,
                 hold_id=hold_id,
                 quote_id=price.quote_id,
                 credits_quoted=price.credits,

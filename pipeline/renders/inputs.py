@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from generations import assets
+from generations.models import AssetState
 from pipeline.models import FilmSound, Render, RenderInput, VideoEdit
 
 # Longer than a render may be paused and take; lifted when it ends.
@@ -24,6 +25,12 @@ def keep(whole: Render | VideoEdit, asset_ids: Collection[UUID], now: datetime) 
             [RenderInput(render=whole, asset_id=asset_id) for asset_id in wanted], ignore_conflicts=True
         )
     assets.pin(wanted, now + PINNED_FOR)
+
+
+def renew(render: Render, now: datetime) -> None:
+    """Keep for another while what the render has pinned: it may wait for its owner again and again."""
+    kept = RenderInput.objects.filter(render=render, asset__state=AssetState.READY)
+    assets.pin(sorted(kept.values_list("asset_id", flat=True)), now + PINNED_FOR)
 
 
 def let_go(whole: Render | VideoEdit) -> None:

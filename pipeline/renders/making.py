@@ -6,9 +6,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from generations import creation, guards
-from generations.models import Generation
 from generations.quotes import Priced
-from generations.requests import GenerationRequest
+from generations.requests import GenerationRequest, find_model
 from pipeline.kinds import SEGMENT
 from pipeline.models import Render, RenderSegment
 from pipeline.plans.film import Film, Segment
@@ -16,6 +15,7 @@ from pipeline.plans.offers import mode_of
 from pipeline.prices import Part
 from providers.catalogue import MODELS, VideoModel
 from workers import jobs
+from workers.jobs import Change
 
 
 def request_for(one: Segment, film: Film, start_image: UUID | None) -> GenerationRequest:
@@ -41,14 +41,16 @@ def _prompt(one: Segment, model: VideoModel) -> str:
     return prompt if len(prompt) <= model.max_prompt_length else one.prompt
 
 
-def make_clip(owner: User, render: Render, row: RenderSegment, request: GenerationRequest) -> Generation:
-    """Write the segment's clip under the hold that it has, in the caller's transaction.
+def make_clip(owner: User, render: Render, row: RenderSegment, request: GenerationRequest) -> Change:
+    """Write the segment's clip under the hold that it has, in the caller's transaction; what is to be announced.
 
-    Raises TooManyJobs or QueueFull where there is no room at the moment; then nothing was written.
+    Raises TooManyJobs or QueueFull where there is no room at the moment, ModelRetired or ModelUnavailable where its
+    model went away since the film was accepted; then nothing was written.
     """
     assert row.hold_id is not None, "a clip that is made has a hold"
     part = Part.from_json(row.part)
     now = guards.standing(owner.id, request.model)
+    guards.check_offered(now, find_model(request.model, at=now.now, retires_at=now.retires_at))
     return creation.create_held(
         owner,
         request,
@@ -68,16 +70,15 @@ def make_clip(owner: User, render: Render, row: RenderSegment, request: Generati
 
 
 def prepare(render: Render, row: RenderSegment) -> None:
-    """Have a worker make the segment's parts of the film, in the caller's transaction; one at a time."""
-    _enqueue_once(SEGMENT, row.id, render)
+    """Have a worker make the segment's parts of the film, in the caller's transaction; one at a time.
 
-
-def _enqueue_once(kind: str, subject_id: UUID, render: Render) -> None:
+    One that is at it already looks at the row again when it is done; where that was its last look, the render's next
+    one begins another.
+    """
     try:
         with transaction.atomic():
             jobs.enqueue(
-                kind=kind, subject_id=subject_id, owner_id=render.owner_id, project_id=render.project_id
+                kind=SEGMENT, subject_id=row.id, owner_id=render.owner_id, project_id=render.project_id
             )
     except IntegrityError:
-        # There is one: it looks at the row as it is when its turn comes.
-        jobs.hint(kind=kind, subject_id=subject_id)
+        jobs.hint(kind=SEGMENT, subject_id=row.id)

@@ -40,7 +40,7 @@ def material_of(render: Render, segments: Sequence[RenderSegment] | None = None)
         for one in render.sounds.filter(state=SoundState.COMPLETED).select_related("asset").order_by("id")
         if one.asset is not None
     ]
-    own = render.project.audio if film.audio.strategy == AudioStrategy.CUSTOM else None
+    own = render.audio if film.audio.strategy == AudioStrategy.CUSTOM else None
     keys = {str(one.id): one.asset.key for one in sounds if one.asset is not None}
     if own is not None:
         keys[OWN_TRACK] = own.key

@@ -4,6 +4,7 @@ A clip or a sound that was made before from the same recipe, and is still there,
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -25,21 +26,35 @@ from pipeline.renders.sounds import sounds_of
 COMPOSITION_CARD = "service/composition"
 
 
-def price(owner: User, film: Film, offers: Offers, redo: Collection[str] = ()) -> Price:
+def price(
+    owner: User,
+    film: Film,
+    offers: Offers,
+    *,
+    character_id: UUID | None,
+    redo: Collection[str] = (),
+) -> Price:
     """What rendering the film costs now; `redo`: segments whose clips are made anew though they are there.
 
-    Its models are among the offers. Raises NoPriceNoStart, NoSoundModel.
+    `character_id`: the picture that segments with the character begin with. Its models are among the offers. Raises
+    NoPriceNoStart, NoSoundModel.
     """
-    there = takes.reusable(owner, film, redo)
+    there = takes.reusable(owner, film, character_id, redo)
     parts = [_segment(one, film, offers, there.get(one.id)) for one in film.segments]
     parts += sounds.price(owner, sounds_of(film))
     parts.append(_composition(film, rate_cards.current([COMPOSITION_CARD]).get(COMPOSITION_CARD)))
     return Price(parts=tuple(parts), eta_seconds=_eta(film, parts))
 
 
-def price_of_segments(film: Film, offers: Offers, names: Collection[str]) -> Price:
-    """What making these segments anew costs now; composing again is free. Raises NoPriceNoStart."""
+def price_of_segments(
+    film: Film, offers: Offers, names: Collection[str], *, for_nothing: Collection[str] = ()
+) -> Price:
+    """What making these segments anew costs now; composing again is free. Raises NoPriceNoStart.
+
+    `for_nothing`: those whose clips were paid for and spoiled by us.
+    """
     parts = [_segment(one, film, offers, None) for one in film.segments if one.id in names]
+    parts = [_free(part) if part.label in for_nothing else part for part in parts]
     return Price(parts=tuple(parts), eta_seconds=_eta(film, [*parts, _composition(film, None)]))
 
 
@@ -108,6 +123,16 @@ def _segment(one: Segment, film: Film, offers: Offers, there: RenderSegment | No
         rate_card_ids=(offer.card.id,),
         breakdown=tuple(result.breakdown()),
         alternatives=tuple(alternatives),
+    )
+
+
+def _free(part: Part) -> Part:
+    line = {"label": "our fault", "credits": 0, "factor": "made again for nothing"}
+    return replace(
+        part,
+        credits=0,
+        breakdown=(line,),
+        alternatives=tuple(replace(other, credits=0) for other in part.alternatives),
     )
 
 

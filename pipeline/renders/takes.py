@@ -14,11 +14,14 @@ from workers import clock
 MOST_TAKES = 200
 
 
-def reusable(owner: User, film: Film, redo: Collection[str] = ()) -> dict[str, RenderSegment]:
+def reusable(
+    owner: User, film: Film, character_id: UUID | None, redo: Collection[str] = ()
+) -> dict[str, RenderSegment]:
     """By segment: the newest take of the owner with the same digest whose clip can still be read.
 
-    A segment that begins with the last frame of the one before is used again only together with the take that it
-    was made after. Two statements, by index, of the owner's own.
+    One that begins with the character's picture began with this one; one that begins with the last frame of the
+    segment before is used again only together with the take that it was made after. Two statements, by index, of the
+    owner's own.
     """
     wanted = digests(film)
     rows = list(
@@ -29,40 +32,35 @@ def reusable(owner: User, film: Film, redo: Collection[str] = ()) -> dict[str, R
             reused=False,
         ).order_by("-created_at")[:MOST_TAKES]
     )
-    there = readable_clips(owner, {row.generation_id for row in rows})
+    there = _readable(owner, {row.generation_id for row in rows})
     found: dict[str, RenderSegment] = {}
     before: RenderSegment | None = None
     for one in film.segments:
-        continues = one.continuity == Continuity.PREVIOUS_FRAME
-        take = next(
-            (
-                row
-                for row in rows
-                if row.digest == wanted[one.id]
-                and row.generation_id in there
-                and one.id not in redo
-                and (not continues or (before is not None and row.after_id == before.generation_id))
-            ),
-            None,
-        )
+        takes = [
+            row
+            for row in rows
+            if row.digest == wanted[one.id] and row.generation_id in there and one.id not in redo
+        ]
+        if one.continuity == Continuity.PREVIOUS_FRAME:
+            takes = [row for row in takes if before is not None and row.after_id == before.generation_id]
+        elif one.character:
+            takes = [row for row in takes if there[row.generation_id] == character_id]
+        take = takes[0] if takes else None
         if take is not None:
             found[one.id] = take
         before = take
     return found
 
 
-def readable_clips(owner: User, ids: Collection[UUID]) -> set[UUID]:
-    """Of these clips of the owner, those whose video will be there for a while. One statement."""
-    soon = clock.now() + LEAST_LEFT
-    return {
-        clip_id
-        for clip_id, expires_at in Generation.objects.filter(
-            id__in=list(ids),
-            owner=owner,
-            status=GenerationStatus.COMPLETED,
-            deleted_at__isnull=True,
-            output__state=AssetState.READY,
-            output__linked_url__isnull=True,
-        ).values_list("id", "output__expires_at")
-        if expires_at is not None and expires_at > soon
-    }
+def _readable(owner: User, ids: Collection[UUID]) -> dict[UUID, UUID | None]:
+    """Of these clips of the owner, those whose video will be there for a while, with their start images."""
+    rows = Generation.objects.filter(
+        id__in=list(ids),
+        owner=owner,
+        status=GenerationStatus.COMPLETED,
+        deleted_at__isnull=True,
+        output__state=AssetState.READY,
+        output__linked_url__isnull=True,
+        output__expires_at__gt=clock.now() + LEAST_LEFT,
+    )
+    return dict(rows.values_list("id", "start_image_id"))

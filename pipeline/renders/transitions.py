@@ -47,10 +47,14 @@ def move(render: Render, status: RenderStatus, **fields: Any) -> Change | None:
 
 
 def pause(render: Render, now: datetime) -> Change | None:
-    return move(render, RenderStatus.PAUSED, paused_at=now, waits_until=now + WAITS_FOR, warned_at=None)
+    inputs.renew(render, now)
+    render.waits_until = now + WAITS_FOR
+    return move(render, RenderStatus.PAUSED, paused_at=now, waits_until=render.waits_until, warned_at=None)
 
 
 def need_attention(render: Render, now: datetime) -> Change | None:
+    if render.status != RenderStatus.NEEDS_ATTENTION:
+        inputs.renew(render, now)
     return move(render, RenderStatus.NEEDS_ATTENTION, waits_until=now + WAITS_FOR, warned_at=None)
 
 

@@ -90,9 +90,7 @@ class Compose(Stage[Order, Answer]):
 
 
 def row_of(lease: Lease) -> Render:
-    return Render.objects.select_related("version", "project", "project__audio", "owner").get(
-        id=lease.subject_id
-    )
+    return Render.objects.select_related("version", "project", "audio", "owner").get(id=lease.subject_id)
 
 
 def _work(render: Render, lease: Lease) -> Order:

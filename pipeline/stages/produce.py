@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NoReturn
 from uuid import UUID
 
-from pipeline.models import Render, RenderStatus
+from generations import cancellation
+from pipeline.models import Render, RenderStatus, SegmentState
 from pipeline.renders import transitions
 from pipeline.renders.coordination import look
 from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
@@ -32,10 +33,16 @@ class Produce(Stage[None, None]):
             return End(state=JobState(render.status))
         if render.status == RenderStatus.COMPOSING:
             return Continue(stage="compose")
+        running = render.segments.filter(state=SegmentState.PROCESSING)
+        stopped = cancellation.stop_all(list(running.values_list("generation_id", flat=True)))
         change = transitions.fail(
             render, code="internal_error", message="The render could not be followed: our fault."
         )
-        return End(state=JobState.FAILED, error_code="internal_error", changes=[change] if change else [])
+        return End(
+            state=JobState.FAILED,
+            error_code="internal_error",
+            changes=[*stopped, *([change] if change else [])],
+        )
 
 
 class Paused(Produce):

@@ -46,11 +46,13 @@ def unwanted(lease: Lease, row: RenderSegment) -> End | None:
     return None
 
 
-def spoiled(row: RenderSegment, *, code: str, message: str) -> End:
-    """The segment has no part in the film: for its owner to have it made anew."""
-    RenderSegment.objects.filter(id=row.id, state=SegmentState.COMPLETED).update(
-        state=SegmentState.FAILED, error_code=code, error_message=message[:500]
-    )
+def spoiled(row: RenderSegment, *, message: str) -> End:
+    """The segment has no part in the film, by our fault: for its owner to have it made anew, for nothing."""
+    code = coordination.NOT_COMPOSABLE
+    logger.error("segment %s can't be put into its film", row.id, extra={"alarm": "not_composed"})
+    RenderSegment.objects.filter(
+        id=row.id, state=SegmentState.COMPLETED, generation_id=row.generation_id
+    ).update(state=SegmentState.FAILED, error_code=code, error_message=message[:500])
     coordination.ring([row.render_id])
     change = Change(
         owner_id=row.render.owner_id,
@@ -64,6 +66,7 @@ def spoiled(row: RenderSegment, *, code: str, message: str) -> End:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameWork:
     row_id: UUID
+    generation_id: UUID
     owner_id: UUID
     clip_key: str
     # Of the clip, where the film leaves it.
@@ -76,7 +79,7 @@ class FrameWork:
 class FrameAnswer:
     """The stored picture; `error`: why there is none; neither: our store was away."""
 
-    row_id: UUID
+    generation_id: UUID
     key: str = ""
     facts: inspection.MediaFacts | None = None
     error: str = ""
@@ -103,16 +106,14 @@ class Frame(Stage[FrameWork, FrameAnswer]):
                 return _frame(work, folder)
         except StorageUnavailable as error:
             logger.warning("segment %s waits for the store: %s", work.row_id, error)
-            return FrameAnswer(row_id=work.row_id)
+            return FrameAnswer(generation_id=work.generation_id)
 
     def finish(self, outcomes: Sequence[Outcome[FrameAnswer]]) -> Mapping[UUID, Next]:
         return {one.lease.job_id: self._decide(one.lease, one.answer) for one in outcomes if one.held}
 
     def abandon(self, lease: Lease) -> Next:
         row = row_of(lease)
-        return unwanted(lease, row) or spoiled(
-            row, code="not_composable", message="Its clip could not be prepared: our fault."
-        )
+        return unwanted(lease, row) or spoiled(row, message="Its clip could not be prepared: our fault.")
 
     def _work(self, lease: Lease, row: RenderSegment) -> FrameWork | Next:
         film = versions.film_of(row.render.version)
@@ -124,6 +125,7 @@ class Frame(Stage[FrameWork, FrameAnswer]):
         segment = film.segments[row.position]
         return FrameWork(
             row_id=row.id,
+            generation_id=row.generation_id,
             owner_id=row.render.owner_id,
             clip_key=material_of(row.render, [row]).clips[row.name],
             at_seconds=segment.seconds * segment.speed,
@@ -135,12 +137,15 @@ class Frame(Stage[FrameWork, FrameAnswer]):
         row = row_of(lease)
         if (end := unwanted(lease, row)) is not None:
             return end
+        if answer.generation_id != row.generation_id:
+            # It was made anew meanwhile: what was found is of another clip.
+            return Continue(stage=self.name)
         if answer.error:
-            return spoiled(row, code="not_composable", message=answer.error)
+            return spoiled(row, message=answer.error)
         if answer.facts is None:
             return Continue(stage=self.name, due_in=PATIENCE)
         picture = _save_frame(row, lease, answer)
-        RenderSegment.objects.filter(id=row.id).update(frame=picture)
+        RenderSegment.objects.filter(id=row.id, generation_id=row.generation_id).update(frame=picture)
         keep(row.render, [picture.id], lease.now)
         coordination.ring([row.render_id])
         return Continue(stage="conform", progress=20)
@@ -149,17 +154,17 @@ class Frame(Stage[FrameWork, FrameAnswer]):
 def _frame(work: FrameWork, folder: Path) -> FrameAnswer:
     clip, picture = folder / "clip.mp4", folder / "frame.png"
     if not storage.download_to(work.clip_key, clip, max_bytes=settings.MAX_OUTPUT_BYTES):
-        return FrameAnswer(row_id=work.row_id, error="Its clip's file is not there any more.")
+        return FrameAnswer(generation_id=work.generation_id, error="Its clip's file is not there any more.")
     crash.point("frame.downloaded")
     try:
         frames.last_frame(clip, picture, before_seconds=work.at_seconds)
         facts = inspection.inspect(picture, folder).facts
     except (CompositionFailed, inspection.NotMedia) as error:
-        return FrameAnswer(row_id=work.row_id, error=f"Its clip has no picture there: {error}")
+        return FrameAnswer(generation_id=work.generation_id, error=f"Its clip has no picture there: {error}")
     key = storage.key(work.owner_id, work.asset_id, str(work.fence), picture.name)
     storage.put(key, picture, media_type=facts.media_type)
     crash.point("frame.stored")
-    return FrameAnswer(row_id=work.row_id, key=key, facts=facts)
+    return FrameAnswer(generation_id=work.generation_id, key=key, facts=facts)
 
 
 def _save_frame(row: RenderSegment, lease: Lease, answer: FrameAnswer) -> Asset:
@@ -185,6 +190,7 @@ def _save_frame(row: RenderSegment, lease: Lease, answer: FrameAnswer) -> Asset:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConformWork:
     row_id: UUID
+    generation_id: UUID
     name: str
     owner_id: UUID
     material: Material
@@ -197,7 +203,7 @@ class ConformWork:
 class ConformAnswer:
     """What was stored; `error`: why nothing can be made of the clip; `away`: our store was."""
 
-    clip_id: str
+    generation_id: UUID
     made: tuple[StoredPart, ...] = ()
     error: str = ""
     cancelled: bool = False
@@ -226,22 +232,20 @@ class Conform(Stage[ConformWork, ConformAnswer]):
                 made = conformed(work, folder)
         except StorageUnavailable as error:
             logger.warning("segment %s waits for the store: %s", work.row_id, error)
-            return ConformAnswer(clip_id=work.name, away=True)
+            return ConformAnswer(generation_id=work.generation_id, away=True)
         except Cancelled:
-            return ConformAnswer(clip_id=work.name, cancelled=True)
+            return ConformAnswer(generation_id=work.generation_id, cancelled=True)
         except CompositionFailed as error:
             logger.error("segment %s can't be conformed: %s", work.row_id, error)
-            return ConformAnswer(clip_id=work.name, error=str(error))
-        return ConformAnswer(clip_id=work.name, made=made)
+            return ConformAnswer(generation_id=work.generation_id, error=str(error))
+        return ConformAnswer(generation_id=work.generation_id, made=made)
 
     def finish(self, outcomes: Sequence[Outcome[ConformAnswer]]) -> Mapping[UUID, Next]:
         return {one.lease.job_id: self._decide(one.lease, one.answer) for one in outcomes if one.held}
 
     def abandon(self, lease: Lease) -> Next:
         row = row_of(lease)
-        return unwanted(lease, row) or spoiled(
-            row, code="not_composable", message="Its clip could not be prepared: our fault."
-        )
+        return unwanted(lease, row) or spoiled(row, message="Its clip could not be prepared: our fault.")
 
     def _work(self, lease: Lease, row: RenderSegment) -> ConformWork | Next:
         film = versions.film_of(row.render.version)
@@ -254,6 +258,7 @@ class Conform(Stage[ConformWork, ConformAnswer]):
             return self._done(row, lease.now)
         return ConformWork(
             row_id=row.id,
+            generation_id=row.generation_id,
             name=row.name,
             owner_id=row.render.owner_id,
             material=material,
@@ -273,18 +278,21 @@ class Conform(Stage[ConformWork, ConformAnswer]):
         )
         if (end := unwanted(lease, row)) is not None:
             return end
+        if answer.generation_id != row.generation_id:
+            return Continue(stage=Frame.name)
         if answer.away:
             return Continue(stage=self.name, due_in=PATIENCE)
         if answer.cancelled:
             return End(state=JobState.CANCELLED)
         if answer.error:
-            return spoiled(row, code="not_composable", message="Its clip could not be prepared: our fault.")
+            return spoiled(row, message="Its clip could not be prepared: our fault.")
         if stored is not None:
             keep(row.render, [stored.id], lease.now)
         return self._done(row, lease.now)
 
     def _done(self, row: RenderSegment, now: datetime) -> End:
-        RenderSegment.objects.filter(id=row.id).update(conformed_at=now)
+        of_this_clip = RenderSegment.objects.filter(id=row.id, generation_id=row.generation_id)
+        of_this_clip.update(conformed_at=now)
         coordination.ring([row.render_id])
         change = Change(
             owner_id=row.render.owner_id,

@@ -9,11 +9,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Coalesce
 
 from generations import assets, inspection, storage
 from generations.models import Asset, AssetKind, AssetState, Generation
@@ -63,13 +65,15 @@ class StoredSound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundAnswer:
-    """The stored sound, or why there is none; `away`: it was made, and our store was away."""
+    """The stored sound, or why there is none."""
 
     row: FilmSound
     stored: StoredSound | None = None
     error: ProviderError | None = None
     unusable: str = ""
+    # Nothing was asked for, or what was made could not be kept: our store was away.
     away: bool = False
+    unkept: bool = False
 
 
 class MakeSound(Stage[SoundWork, SoundAnswer]):
@@ -87,6 +91,11 @@ class MakeSound(Stage[SoundWork, SoundAnswer]):
 
     def call(self, work: SoundWork) -> SoundAnswer:
         try:
+            # What could not be kept is not asked for.
+            storage.head(storage.incoming_key(work.asset_id))
+        except StorageUnavailable:
+            return SoundAnswer(row=work.row, away=True)
+        try:
             provider = registry.sound_provider(work.row.provider)
             with scratch_folder("sound") as folder:
                 made = _made(provider, work, folder / "sound")
@@ -101,7 +110,7 @@ class MakeSound(Stage[SoundWork, SoundAnswer]):
         except inspection.NotMedia as error:
             return SoundAnswer(row=work.row, unusable=str(error))
         except StorageUnavailable:
-            return SoundAnswer(row=work.row, away=True)
+            return SoundAnswer(row=work.row, unkept=True)
         return SoundAnswer(
             row=work.row,
             stored=StoredSound(made=made, key=key, sha256=sha256, facts=inspected.facts),
@@ -156,12 +165,15 @@ class MakeSound(Stage[SoundWork, SoundAnswer]):
         if (end := self._unwanted(lease, row)) is not None:
             return end
         if answer.away:
-            # It was paid for, and is not kept anywhere: made again, and counted.
-            return Continue(stage=self.name, due_in=PATIENCE)
-        if answer.unusable:
+            FilmSound.objects.filter(id=row.id).update(calls=F("calls") - 1)
+            return Continue(stage=self.name, due_in=PATIENCE, place="line up")
+        if answer.unusable or answer.unkept:
+            # It was paid for, and there is nothing to show for it: made once more, and counted.
             if row.lost + 1 < MOST_LOST:
                 FilmSound.objects.filter(id=row.id).update(lost=row.lost + 1)
-                return Continue(stage=self.name)
+                return Continue(stage=self.name, due_in=PATIENCE, place="line up")
+            if answer.unkept:
+                return failed(row, code="storage_unavailable", message="It could not be kept: our fault.")
             return failed(row, code="bad_media", message=answer.unusable)
         assert answer.error is not None
         return _after_error(row, answer.error)
@@ -252,11 +264,10 @@ def _record_facts(answer: SoundAnswer) -> None:
     made = answer.stored.made if answer.stored is not None else None
     if made is None or made.cost is None:
         return
-    row = FilmSound.objects.get(id=answer.row.id)
-    FilmSound.objects.filter(id=row.id).update(
-        cost_amount=(row.cost_amount or 0) + made.cost.amount,
+    FilmSound.objects.filter(id=answer.row.id).update(
+        cost_amount=Coalesce(F("cost_amount"), Decimal(0)) + made.cost.amount,
         cost_currency=made.cost.currency,
-        request_id=made.request_id[:200],
+        request_id=Case(When(request_id="", then=Value(made.request_id[:200])), default=F("request_id")),
     )
 
 
@@ -304,11 +315,11 @@ def _after_error(row: FilmSound, error: ProviderError) -> Next:
         if row.lost >= MOST_LOST:
             return failed(row, code="outcome_unknown", message=str(error))
         FilmSound.objects.filter(id=row.id).update(lost=row.lost)
-        return Continue(stage="sound", due_in=PATIENCE)
+        return Continue(stage="sound", due_in=PATIENCE, place="line up")
     if isinstance(error, RateLimited) and row.calls < TRIES:
-        return Continue(stage="sound", due_in=error.retry_after or BUSY_PAUSE)
+        return Continue(stage="sound", due_in=error.retry_after or BUSY_PAUSE, place="line up")
     if isinstance(error, NotSent) and row.calls < TRIES:
-        return Continue(stage="sound", due_in=PATIENCE * row.calls)
+        return Continue(stage="sound", due_in=PATIENCE * row.calls, place="line up")
     if (
         isinstance(error, RequestRefused)
         and error.code == FailureCode.VOICE_UNKNOWN

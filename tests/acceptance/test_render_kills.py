@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from django.conf import settings as django_settings
+from django.conf import settings as current
 from django.db import connection, transaction
 from pytest_django import Settings
 
@@ -72,6 +72,11 @@ ENDED_WITHIN_SECONDS = 180
 SMALL = {"FILM_SHORT_SIDE": "90", "FILM_PRESET": "ultrafast"}
 
 
+def variables() -> dict[str, str]:
+    """Of the workers: small films, and a folder for their scratch that nobody else has."""
+    return {**SMALL, "SCRATCH_DIR": str(current.SCRATCH_DIR)}
+
+
 def test_the_points_are_those_in_the_code() -> None:
     code = "".join(path.read_text() for path in PROJECT.glob("pipeline/**/*.py"))
     own = set(re.findall(r'crash\.point\("([^"]+)"\)', code))
@@ -103,21 +108,22 @@ def a_film(number: int) -> Film:
 @pytest.mark.proof
 @pytest.mark.timeout(2400)
 def test_a_kill_at_any_point_of_a_render_leaves_one_right_film_charged_once(
-    owner: User, bucket: "S3Client", capsys: pytest.CaptureFixture[str]
+    owner: User, bucket: "S3Client", tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    settings.SCRATCH_DIR = str(tmp_path)
     points = list(POINTS if FULL else FEW)
     random.Random(1).shuffle(points)
     render_for(owner, 0)
     slowest = 0.0
-    with runner(*QUEUES, **SMALL):
+    with runner(*QUEUES, **variables()):
         slowest = await_films(1)
     for number, point in enumerate(points, start=1):
         render_for(owner, number)
-        with runner(*QUEUES, CRASH_POINT=point, **SMALL) as child:
+        with runner(*QUEUES, CRASH_POINT=point, **variables()) as child:
             assert child.wait(90) == -signal.SIGKILL, point
         assert not running_children(child.pid), point
     began = time.monotonic()
-    with runner(*QUEUES, **SMALL):
+    with runner(*QUEUES, **variables()):
         await_films(len(points) + 1)
     slowest = max(slowest, time.monotonic() - began)
 
@@ -139,11 +145,11 @@ def kill_edits(owner: User) -> int:
         body = {"grade": "warm", "music": f"piano number {number}"}
         assert post(api_of(owner), f"videos/{source}/edits/", body).status_code == 201
         connection.close()
-        with runner(*QUEUES, CRASH_POINT=point, **SMALL) as child:
+        with runner(*QUEUES, CRASH_POINT=point, **variables()) as child:
             assert child.wait(90) == -signal.SIGKILL, point
         assert not running_children(child.pid), point
     started = time.monotonic()
-    with runner(*QUEUES, **SMALL):
+    with runner(*QUEUES, **variables()):
         while VideoEdit.objects.filter(ended_at__isnull=True).exists():
             assert time.monotonic() - started < ENDED_WITHIN_SECONDS
             time.sleep(0.2)
@@ -234,8 +240,8 @@ def files_are_known_or_swept(bucket: "S3Client") -> int:
         for key in (asset.key, asset.thumbnail_key, asset.poster_key, *asset.further_keys)
     }
     assert {one.key for one in storage.list_objects()} <= known
-    for folder in Path(django_settings.SCRATCH_DIR).glob("*"):
+    for folder in Path(current.SCRATCH_DIR).glob("*"):
         os.utime(folder, (0, 0))
     scratch.remove_left()
-    assert not list(Path(django_settings.SCRATCH_DIR).glob("*"))
+    assert not list(Path(current.SCRATCH_DIR).glob("*"))
     return put_right

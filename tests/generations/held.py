@@ -13,6 +13,7 @@ from generations.creation import create_held
 from generations.fallback import Alternative
 from generations.models import Attempt, Generation, Project
 from generations.requests import Draft
+from workers.jobs import announce
 
 FIRST, SECOND = "sandbox/motion-1", "sandbox/motion-fast"
 
@@ -53,7 +54,7 @@ def held_clip(
                 )
             ],
         )
-        create_held(
+        created = create_held(
             owner,
             request,
             now,
@@ -64,6 +65,7 @@ def held_clip(
             alternatives=alternatives,
             examined=examined,
         )
+        announce([created])
     return generation_id
 
 
