@@ -5,24 +5,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('generations', '0005_films'),
+        ("generations", "0005_films"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='asset',
-            name='generations_asset_usage',
+            model_name="asset",
+            name="generations_asset_usage",
         ),
         migrations.AlterField(
-            model_name='asset',
-            name='origin',
-            field=models.CharField(choices=[('upload', 'Upload'), ('generation', 'Generation'), ('analysis', 'Analysis'), ('examination', 'Examination'), ('render', 'Render'), ('frame', 'Frame'), ('sound', 'Sound'), ('part', 'Part'), ('edit', 'Edit')], max_length=12),
+            model_name="asset",
+            name="origin",
+            field=models.CharField(
+                choices=[
+                    ("upload", "Upload"),
+                    ("generation", "Generation"),
+                    ("analysis", "Analysis"),
+                    ("examination", "Examination"),
+                    ("render", "Render"),
+                    ("frame", "Frame"),
+                    ("sound", "Sound"),
+                    ("part", "Part"),
+                    ("edit", "Edit"),
+                ],
+                max_length=12,
+            ),
         ),
         migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(condition=models.Q(('state__in', ['uploading', 'ready']), models.Q(('origin__in', ('frame', 'sound', 'part')), _negated=True)), fields=['owner'], include=('bytes',), name='generations_asset_usage'),
+            model_name="asset",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ["uploading", "ready"]),
+                    models.Q(("origin__in", ("frame", "sound", "part")), _negated=True),
+                ),
+                fields=["owner"],
+                include=("bytes",),
+                name="generations_asset_usage",
+            ),
         ),
     ]
