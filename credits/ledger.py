@@ -5,7 +5,7 @@ credits. A movement is named by its `key` (a closing by its hold): asked for aga
 answers what the first did and writes nothing; with other figures it raises KeyReused (HoldClosed for a closing).
 A refusal changes nothing, and the transaction can go on.
 
-Lock order: the credit account first, then jobs, then the event counter.
+Lock order: jobs first, then the credit account, then the event counter.
 """
 
 import json

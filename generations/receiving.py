@@ -16,9 +16,9 @@ from generations.callbacks import attempt_of
 from generations.kinds import GENERATION
 from generations.models import Attempt, AttemptState, GenerationStatus, WebhookDelivery
 from providers import registry
+from providers.adapters import UnknownProvider
 from providers.contract import RenderUpdate
 from providers.errors import BadSignature, ProviderError
-from providers.registry import UnknownProvider
 from workers import jobs
 from workers.clock import AppNow
 

@@ -1,19 +1,13 @@
-"""Finds a provider by its name.
-
-A literal table, name to class, loaded on first use. A provider whose settings are empty is not configured:
-listed, but unavailable.
-"""
+"""Finds the adapter of a vendor of videos by its name."""
 
 from collections.abc import Mapping
-from functools import cache
-from importlib import import_module
 from types import MappingProxyType
 
 from django.conf import settings
 
+from .adapters import Adapters, UnknownProvider
 from .catalogue import MODELS, ProviderLimits
 from .contract import VideoProvider
-from .errors import NotConfigured
 
 VIDEO_PROVIDERS: Mapping[str, str] = MappingProxyType(
     {
@@ -22,23 +16,17 @@ VIDEO_PROVIDERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class UnknownProvider(LookupError):
-    """No provider has this name."""
+ADAPTERS: Adapters[VideoProvider] = Adapters(VIDEO_PROVIDERS)
 
 
 def provider(name: str) -> VideoProvider:
     """The adapter, one per process and configuration. Raises UnknownProvider or NotConfigured."""
-    kind = _kind(name)
-    values = _values(kind)
-    for setting, value in values:
-        if not value:
-            raise NotConfigured(name, setting)
-    return _build(kind, values)
+    return ADAPTERS.find(name)
 
 
 def configured(name: str) -> bool:
     """Whether every setting the provider needs is filled. Raises UnknownProvider."""
-    return all(value for _, value in _values(_kind(name)))
+    return ADAPTERS.configured(name)
 
 
 def limits(name: str) -> ProviderLimits:
@@ -52,22 +40,3 @@ def limits(name: str) -> ProviderLimits:
         concurrent=chosen.get("concurrent", fact.concurrent),
         per_minute=chosen.get("per_minute", fact.per_minute),
     )
-
-
-@cache
-def _kind(name: str) -> type[VideoProvider]:
-    path = VIDEO_PROVIDERS.get(name)
-    if path is None:
-        raise UnknownProvider(name)
-    module, _, attribute = path.rpartition(".")
-    kind: type[VideoProvider] = getattr(import_module(module), attribute)
-    return kind
-
-
-def _values(kind: type[VideoProvider]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, getattr(settings, name, "")) for name in kind.settings)
-
-
-@cache
-def _build(kind: type[VideoProvider], values: tuple[tuple[str, str], ...]) -> VideoProvider:
-    return kind.from_settings(dict(values))

@@ -25,13 +25,12 @@ from pipeline.models import (
     RenderStatus,
     SegmentState,
 )
-from pipeline.plans.film import AudioStrategy, Continuity, Film
+from pipeline.plans.film import AudioStrategy, Continuity, Film, digests
 from pipeline.plans.offers import Offers
 from pipeline.plans.validation import Inputs, Unrenderable, problems
 from pipeline.prices import Part, Price, held_for
 from pipeline.renders import making, prices
 from pipeline.renders.inputs import keep
-from pipeline.renders.prices import digests_of
 from pipeline.renders.sounds import sounds_of
 from providers.catalogue.sound import SoundKind
 from workers import clock, jobs
@@ -204,7 +203,7 @@ def _write_segments(
     clip_ids: Mapping[str, UUID],
     holds: Mapping[str, UUID],
 ) -> None:
-    digests = digests_of(film)
+    made_from = digests(film)
     rows, before = [], None
     for position, one in enumerate(film.segments):
         part = price.part(one.id)
@@ -221,7 +220,7 @@ def _write_segments(
                 render=render,
                 position=position,
                 name=one.id,
-                digest=digests[one.id],
+                digest=made_from[one.id],
                 state=state,
                 part=part.to_json(),
                 hold_id=holds.get(one.id),

@@ -15,7 +15,7 @@ from credits.pricing import Card, PriceRequest
 from generations.errors import NoPriceNoStart
 from pipeline import prices, sounds
 from pipeline.models import PlanVersion, Render, RenderQuote, RenderSegment
-from pipeline.plans.film import Continuity, Film, Segment, digests
+from pipeline.plans.film import Continuity, Film, Segment
 from pipeline.plans.offers import Offers, starts_with_image
 from pipeline.prices import COMPOSITION, Alternative, Part, Price
 from pipeline.renders import takes
@@ -156,9 +156,3 @@ def _eta(film: Film, parts: Sequence[Part]) -> tuple[float, float, float]:
 def film_labels(film: Film) -> set[str]:
     """The labels of parts that are no sound."""
     return {COMPOSITION, *(one.id for one in film.segments)}
-
-
-def digests_of(film: Film) -> dict[str, str]:
-    """Of each segment by its id."""
-    found = digests(film)
-    return {one.id: found[one.id] for one in film.segments}

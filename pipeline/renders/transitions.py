@@ -24,13 +24,6 @@ from pipeline.renders import inputs
 from workers.clock import AppNow
 from workers.jobs import Change
 
-OPEN = (
-    RenderStatus.PENDING,
-    RenderStatus.PROCESSING,
-    RenderStatus.PAUSED,
-    RenderStatus.NEEDS_ATTENTION,
-    RenderStatus.COMPOSING,
-)
 # How long a render that is paused, or needs attention, waits for its owner.
 WAITS_FOR = timedelta(days=7)
 
@@ -106,8 +99,8 @@ def cancel(render: Render) -> Change | None:
 
 def used_by_clips(render: Render) -> int:
     """What the clips that were made for this render have cost so far, those that were replaced included."""
-    holds = RenderSegment.objects.filter(render=render, reused=False).values("generation_id")
-    total: int | None = Generation.objects.filter(id__in=holds).aggregate(total=Sum("credits_used"))["total"]
+    made = RenderSegment.objects.filter(render=render, reused=False).values("generation_id")
+    total: int | None = Generation.objects.filter(id__in=made).aggregate(total=Sum("credits_used"))["total"]
     return (total or 0) + render.credits_replaced
 
 
@@ -127,7 +120,7 @@ def change_of(render: Render, status: str, **data: Any) -> Change:
 
 
 def _end(render: Render, status: RenderStatus, **fields: Any) -> bool:
-    rows = Render.objects.filter(id=render.id, status__in=OPEN)
+    rows = Render.objects.filter(id=render.id, ended_at__isnull=True)
     return bool(rows.update(status=status, ended_at=AppNow(), waits_until=None, **fields))
 
 

@@ -1,7 +1,5 @@
 """Composing the film: joins and sound are made, everything else is copied; examined, signed, stored, paid for."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from uuid import UUID, uuid5
 
 from django.conf import settings
@@ -10,24 +8,22 @@ from generations import provenance
 from generations.models import Asset, AssetState, Generation
 from generations.models.assets import AssetOrigin
 from pipeline import composing
-from pipeline.composing import Answer, Order, Stored
+from pipeline.composing import Order, Stored
 from pipeline.media import composition
 from pipeline.models import FilmPart, Render, RenderInput, RenderStatus
 from pipeline.renders import parts, transitions
 from pipeline.renders.coordination import look
 from pipeline.renders.material import material_of
 from pipeline.renders.timelines import OWN_TRACK
+from pipeline.stages.composing import Composing
 from pipeline.stages.made import asset_id_of
-from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
+from workers.jobs import End, Lease, Next
 from workers.models import JobState
 
-PATIENCE = timedelta(seconds=10)
 # Where the composition begins, in percent of the whole.
 BEGINS = 85
 # A film shows and sounds what was planned: its clips passed their own examination, and a single click has no loudness.
 AS_PLANNED = ("black", "frozen", "loudness")
-# Tries at a composition that fails, the first included: it is our fault.
-TRIES = 2
 
 
 def film_id_of(render_id: UUID) -> UUID:
@@ -40,60 +36,28 @@ def film_name(render_id: UUID) -> str:
     return f"film-{str(render_id)[:8]}.mp4"
 
 
-class Compose(Stage[Order, Answer]):
-    name = "compose"
-    label = "composing"
-    queue = "media"
-    deadline = 1800.0
-    reports = True
+class Compose(Composing[Render]):
+    follows = "produce"
+    noun = "film"
 
-    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Order | Next]:
-        begun: dict[UUID, Order | Next] = {}
-        for lease in leases:
-            render = row_of(lease)
-            if render.ended_at is not None or lease.cancel_requested:
-                begun[lease.job_id] = look(lease)
-                continue
-            begun[lease.job_id] = _work(render, lease)
-        return begun
+    def row_of(self, lease: Lease) -> Render:
+        return Render.objects.select_related("version", "project", "audio", "owner").get(id=lease.subject_id)
 
-    def call(self, work: Order) -> Answer:
-        return composing.carried_out(work)
+    def look(self, lease: Lease) -> Next:
+        return look(lease)
 
-    def finish(self, outcomes: Sequence[Outcome[Answer]]) -> Mapping[UUID, Next]:
-        return {one.lease.job_id: self._decide(one.lease, one.answer) for one in outcomes if one.held}
+    def order_of(self, whole: Render, lease: Lease) -> Order:
+        return order_of(whole, lease)
 
-    def abandon(self, lease: Lease) -> Next:
-        return _failed(row_of(lease))
+    def completed(self, whole: Render, lease: Lease, stored: Stored) -> Next:
+        return _completed(whole, lease, stored)
 
-    def _decide(self, lease: Lease, answer: Answer) -> Next:
-        render = row_of(lease)
-        parts.record(
-            render.owner_id,
-            asset_id_of(lease),
-            answer.made,
-            lease.now,
-            name=f"film-parts-{str(render.id)[:8]}.mp4",
-        )
-        if render.ended_at is not None:
-            return End(state=JobState(render.status))
-        if answer.stored is not None:
-            return _completed(render, lease, answer.stored)
-        if answer.cancelled or lease.cancel_requested:
-            return Continue(stage="produce")
-        if answer.away:
-            return Continue(stage=self.name, due_in=PATIENCE)
-        Render.objects.filter(id=render.id).update(failures=render.failures + 1)
-        if render.failures + 1 < TRIES:
-            return Continue(stage=self.name, due_in=PATIENCE)
-        return _failed(render)
+    def not_composed(self, whole: Render) -> Next:
+        return _failed(whole)
 
 
-def row_of(lease: Lease) -> Render:
-    return Render.objects.select_related("version", "project", "audio", "owner").get(id=lease.subject_id)
-
-
-def _work(render: Render, lease: Lease) -> Order:
+def order_of(render: Render, lease: Lease) -> Order:
+    """What the composition needs. A few statements."""
     material = material_of(render)
     names = composition.film_parts(material.timeline)
     clips = Generation.objects.filter(id__in=render.segments.values("generation_id"))

@@ -1,7 +1,6 @@
 """Editing a finished video: followed while its sounds are made, then composed, examined, signed, stored, paid for."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID, uuid5
 
@@ -11,22 +10,20 @@ from generations import provenance
 from generations.models import Asset
 from generations.models.assets import AssetOrigin
 from pipeline import composing
-from pipeline.composing import Answer, Order, Stored
+from pipeline.composing import Order, Stored
 from pipeline.media import composition
 from pipeline.models import SoundState, VideoEdit
 from pipeline.renders import parts
 from pipeline.renders.material import heard
+from pipeline.stages.composing import Composing
 from pipeline.stages.made import asset_id_of
 from pipeline.video_edits import transitions, wishes
 from pipeline.video_edits.creation import source_of
 from pipeline.video_edits.following import begins_percent, look, row_of
 from pipeline.video_edits.timelines import SOURCE, timeline_of
-from workers.jobs import Continue, End, Lease, Next, Outcome, Stage
+from workers.jobs import End, Lease, Next, Outcome, Stage
 from workers.models import JobState
 
-PATIENCE = timedelta(seconds=10)
-# Tries at a composition that fails, the first included: it is our fault.
-TRIES = 2
 # What the check of a film minds, and a source may be, and stay: that is its owner's.
 PICTURE_AS_IT_IS = ("black", "frozen")
 SOUND_AS_IT_IS = ("silent", "loudness")
@@ -51,55 +48,26 @@ class FollowEdit(Stage[None, None]):
         return _failed(row_of(lease), "internal_error", "The edit could not be followed: our fault.")
 
 
-class ComposeEdit(Stage[Order, Answer]):
+class ComposeEdit(Composing[VideoEdit]):
     """From the source and the sounds to the result."""
 
-    name = "compose"
-    label = "composing"
-    queue = "media"
-    deadline = 1800.0
-    reports = True
+    follows = FollowEdit.name
+    noun = "edit"
 
-    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Order | Next]:
-        begun: dict[UUID, Order | Next] = {}
-        for lease in leases:
-            edit = row_of(lease)
-            if edit.ended_at is not None or lease.cancel_requested:
-                begun[lease.job_id] = look(lease)
-            else:
-                begun[lease.job_id] = order_of(edit, lease)
-        return begun
+    def row_of(self, lease: Lease) -> VideoEdit:
+        return row_of(lease)
 
-    def call(self, work: Order) -> Answer:
-        return composing.carried_out(work)
+    def look(self, lease: Lease) -> Next:
+        return look(lease)
 
-    def finish(self, outcomes: Sequence[Outcome[Answer]]) -> Mapping[UUID, Next]:
-        return {one.lease.job_id: self._decide(one.lease, one.answer) for one in outcomes if one.held}
+    def order_of(self, whole: VideoEdit, lease: Lease) -> Order:
+        return order_of(whole, lease)
 
-    def abandon(self, lease: Lease) -> Next:
-        return _not_composed(row_of(lease))
+    def completed(self, whole: VideoEdit, lease: Lease, stored: Stored) -> Next:
+        return _completed(whole, lease, stored)
 
-    def _decide(self, lease: Lease, answer: Answer) -> Next:
-        edit = row_of(lease)
-        parts.record(
-            edit.owner_id,
-            asset_id_of(lease),
-            answer.made,
-            lease.now,
-            name=f"edit-parts-{str(edit.id)[:8]}.mp4",
-        )
-        if edit.ended_at is not None:
-            return End(state=JobState(edit.status))
-        if answer.stored is not None:
-            return _completed(edit, lease, answer.stored)
-        if answer.cancelled or lease.cancel_requested:
-            return Continue(stage="follow")
-        if answer.away:
-            return Continue(stage=self.name, due_in=PATIENCE)
-        VideoEdit.objects.filter(id=edit.id).update(failures=edit.failures + 1)
-        if edit.failures + 1 < TRIES:
-            return Continue(stage=self.name, due_in=PATIENCE)
-        return _not_composed(edit)
+    def not_composed(self, whole: VideoEdit) -> Next:
+        return _not_composed(whole)
 
 
 def output_name(edit_id: UUID) -> str:

@@ -4,6 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from providers import registry
+from providers.adapters import UnknownProvider
 from providers.catalogue import ProviderLimits
 from providers.errors import NotConfigured
 from providers.video.sandbox import SandboxProvider
@@ -41,13 +42,13 @@ def test_a_provider_with_an_empty_setting_is_unavailable(configured: Settings, s
 
 def test_an_unknown_provider_is_a_lookup_error() -> None:
     for look in (registry.provider, registry.configured, registry.limits):
-        with pytest.raises(registry.UnknownProvider):
+        with pytest.raises(UnknownProvider):
             look("nobody")
 
 
 @pytest.mark.parametrize("name", sorted(registry.VIDEO_PROVIDERS))
 def test_every_name_of_the_table_loads_and_agrees(name: str) -> None:
-    assert registry._kind(name).name == name
+    assert registry.ADAPTERS.kind(name).name == name
 
 
 def test_limits_are_the_catalogues_facts_unless_settings_say_otherwise(settings: Settings) -> None:

@@ -19,7 +19,7 @@ from generations.models import Asset
 from pipeline.media import composition
 from pipeline.media.composition.errors import CompositionFailed
 from pipeline.models import EditQuote, FilmSound, VideoEdit
-from pipeline.stages import video_edit
+from pipeline.stages import composing as composing_stage
 from tests.generations.conftest import CREDITS, api_of
 from tests.pipeline.edits_of_videos.conftest import (
     MakeVideo,
@@ -249,10 +249,10 @@ def test_a_sound_that_cannot_be_made_and_a_composition_that_fails_cost_nothing(
         raise CompositionFailed("no film today")
 
     monkeypatch.setattr(composition, "compose", fail)
-    monkeypatch.setattr(video_edit, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(composing_stage, "PATIENCE", timedelta(0))
     last = ended(api, workers, begun(api, heard, voice=[{"text": "Hello"}]))
     assert (last["status"], last["error"]["code"]) == ("failed", "not_composed")
-    assert VideoEdit.objects.get(id=last["id"]).failures == video_edit.TRIES
+    assert VideoEdit.objects.get(id=last["id"]).failures == composing_stage.TRIES
     assert ledger.balance_of(owner.pk).balance == CREDITS
     assert not Asset.objects.filter(pinned_until__isnull=False).exists()
     all_agrees(owner)

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from accounts.models import Event, User
-from generations import expiry, uploads
+from generations import expiry, storage, uploads
 from generations.errors import TooManyJobs
 from generations.models import Asset, Attempt, Generation, ModelSwitch, Project
 from generations.storage import StorageUnavailable
@@ -153,7 +153,7 @@ def test_a_store_that_is_away_costs_no_call_after_another(
         raise StorageUnavailable()
 
     monkeypatch.setattr(sounding, "PATIENCE", timedelta(milliseconds=50))
-    monkeypatch.setattr(sounding.storage, "put", away)
+    monkeypatch.setattr(storage, "put", away)
     started(api, project_with(two_segments(audio={"strategy": "music", "music": "piano"})))
     workers.until(lambda: FilmSound.objects.get().state == "failed")
     sound = FilmSound.objects.get()

@@ -15,7 +15,7 @@ from pipeline.media import composition
 from pipeline.media.composition.errors import CompositionFailed
 from pipeline.models import FilmSound, Render, RenderSegment
 from pipeline.renders.material import material_of
-from pipeline.stages import compose
+from pipeline.stages import composing
 from tests.generations.conftest import api_of
 from tests.pipeline.renders.conftest import (
     FAST,
@@ -240,7 +240,7 @@ def test_a_film_that_cannot_be_composed_is_not_charged_and_its_clips_stay(
         raise CompositionFailed("no film today")
 
     monkeypatch.setattr(composition, "compose", fail)
-    monkeypatch.setattr(compose, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(composing, "PATIENCE", timedelta(0))
     project = project_with(two_segments(audio={"strategy": "music", "music": "piano"}))
     render = started(api, project)
     last = reached(api, workers, render, "failed", "completed")

@@ -3,10 +3,10 @@
 import pytest
 from pytest_django import Settings
 
+from providers.adapters import UnknownProvider
 from providers.catalogue.language import LANGUAGE_MODELS, TRANSCRIPTION_MODELS
 from providers.errors import NotConfigured
 from providers.language.registry import LANGUAGE_PROVIDERS, configured, language_provider
-from providers.registry import UnknownProvider
 
 from .vendors import PLAN, Vendor, question
 

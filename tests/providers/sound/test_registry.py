@@ -8,10 +8,10 @@ import pytest
 from pytest_django import Settings
 
 from credits.card_table import CARDS
+from providers.adapters import UnknownProvider
 from providers.catalogue.sound import SOUND_MODELS, SoundKind, SoundModel, sound_model
 from providers.errors import NotConfigured
-from providers.registry import UnknownProvider
-from providers.sound.registry import SOUND_PROVIDERS, _kind, chosen, configured, sound_provider
+from providers.sound.registry import ADAPTERS, SOUND_PROVIDERS, chosen, configured, sound_provider
 from tests.simulators import ElevenLabs
 
 from .vendors import EFFECT
@@ -92,7 +92,7 @@ def test_nobody_else_is_known() -> None:
 
 @pytest.mark.parametrize("name", sorted(SOUND_PROVIDERS))
 def test_every_name_of_the_table_loads_and_agrees(name: str) -> None:
-    kind = _kind(name)
+    kind = ADAPTERS.kind(name)
     assert kind.name == name
     assert kind.defaults.keys() <= set(kind.settings)
     assert any(model.provider == name for model in SOUND_MODELS.values())
