@@ -14,6 +14,7 @@ import psutil
 import pytest
 from django.conf import settings as current
 from django.db import connection, transaction
+from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
@@ -113,12 +114,13 @@ def test_a_kill_at_any_point_of_a_render_leaves_one_right_film_charged_once(
     settings.SCRATCH_DIR = str(tmp_path)
     points = list(POINTS if FULL else FEW)
     random.Random(1).shuffle(points)
-    render_for(owner, 0)
+    api = api_of(owner)
+    render_for(api, owner, 0)
     slowest = 0.0
     with runner(*QUEUES, **variables()):
         slowest = await_films(1)
     for number, point in enumerate(points, start=1):
-        render_for(owner, number)
+        render_for(api, owner, number)
         with runner(*QUEUES, CRASH_POINT=point, **variables()) as child:
             assert child.wait(90) == -signal.SIGKILL, point
         assert not running_children(child.pid), point
@@ -128,7 +130,7 @@ def test_a_kill_at_any_point_of_a_render_leaves_one_right_film_charged_once(
     slowest = max(slowest, time.monotonic() - began)
 
     check(owner, len(points) + 1)
-    edits = kill_edits(owner)
+    edits = kill_edits(api, owner)
     orphans = files_are_known_or_swept(bucket)
     with capsys.disabled():
         print(
@@ -138,12 +140,12 @@ def test_a_kill_at_any_point_of_a_render_leaves_one_right_film_charged_once(
         )
 
 
-def kill_edits(owner: User) -> int:
+def kill_edits(api: Client, owner: User) -> int:
     """Edits of a film whose workers die; how many. Each has one result and one charge."""
     source = Render.objects.order_by("created_at").values_list("film_id", flat=True)[0]
     for number, point in enumerate(EDIT_POINTS):
         body = {"grade": "warm", "music": f"piano number {number}"}
-        assert post(api_of(owner), f"videos/{source}/edits/", body).status_code == 201
+        assert post(api, f"videos/{source}/edits/", body).status_code == 201
         connection.close()
         with runner(*QUEUES, CRASH_POINT=point, **variables()) as child:
             assert child.wait(90) == -signal.SIGKILL, point
@@ -162,8 +164,7 @@ def kill_edits(owner: User) -> int:
     return len(EDIT_POINTS)
 
 
-def render_for(owner: User, number: int) -> None:
-    api = api_of(owner)
+def render_for(api: Client, owner: User, number: int) -> None:
     planned = a_film(number)
     with transaction.atomic():
         project = Project.objects.create(owner=owner, title=planned.title)
