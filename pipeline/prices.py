@@ -34,7 +34,8 @@ class Alternative:
 class Part:
     """One line of a price. `label`: a segment's id, `voice:s1`, `effect:s1`, `music` or `composition`.
 
-    `reuses`: the clip or the sound that is there already; then it costs nothing. `seconds`: how long it takes.
+    `reuses`: the clip or the sound that is there already; then it costs nothing. `waived`: nor does what we spoiled.
+    `seconds`: how long it takes.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Part:
     breakdown: tuple[Mapping[str, Any], ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     reuses: UUID | None = None
+    waived: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "reuses": str(self.reuses) if self.reuses else None}
@@ -60,6 +62,7 @@ class Part:
             breakdown=tuple(data["breakdown"]),
             alternatives=tuple(Alternative(**one) for one in data["alternatives"]),
             reuses=UUID(data["reuses"]) if data["reuses"] else None,
+            waived=data["waived"],
         )
 
 
@@ -137,7 +140,7 @@ def agreed(
     if quote_id is None:
         quotes.check_limit(current.credits, max_credits)
         return current
-    # What was to be used again and has expired since makes it another price.
+    # What was to be used again and has expired since, or was for nothing and is no more, makes it another price.
     quote = quotes.use(
         kind, owner.pk, quote_id, now, lambda one: different(one) or _gone(_parts(one), current.parts)
     )
@@ -149,5 +152,10 @@ def _parts(quote: PromiseInParts) -> tuple[Part, ...]:
 
 
 def _gone(quoted: Sequence[Part], current: Sequence[Part]) -> list[str]:
-    now = {part.label: part.reuses for part in current}
-    return [part.label for part in quoted if part.reuses is not None and now.get(part.label) != part.reuses]
+    now = {part.label: part for part in current}
+    return [
+        part.label
+        for part in quoted
+        if (part.reuses is not None and now[part.label].reuses != part.reuses)
+        or (part.waived and not now[part.label].waived)
+    ]

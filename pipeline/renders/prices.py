@@ -131,6 +131,7 @@ def _free(part: Part) -> Part:
     return replace(
         part,
         credits=0,
+        waived=True,
         breakdown=(line,),
         alternatives=tuple(replace(other, credits=0) for other in part.alternatives),
     )

@@ -5,7 +5,7 @@ vendor can't do is `UnsupportedFeature`, and every failure is one of `providers.
 answer is the sound itself: one whose outcome is unknown can't be looked up.
 """
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +85,9 @@ class SoundProvider(ABC):
     defaults: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
+    @abstractmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
         """The adapter for these values of `settings`; none is empty."""
-        raise NotImplementedError
 
     def speak(self, request: SpeechRequest, target: Path) -> MadeSound:
         raise UnsupportedFeature(self.name, "speech")

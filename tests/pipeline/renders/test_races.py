@@ -101,7 +101,14 @@ def test_a_clip_that_cannot_be_put_into_the_film_is_made_anew_for_nothing(
     assert Event.objects.filter(subject_id=render, kind="render.segment_failed").count() == 1
     quote = post(api, f"renders/{render}/regenerate/estimates/").json()
     assert quote["credits"] == 0
+    kept = post(api, f"renders/{render}/regenerate/estimates/", {"segments": ["s1"]}).json()
+    assert kept["credits"] == 0
     assert post(api, f"renders/{render}/regenerate/", {"quote_id": quote["quote_id"]}).status_code == 201
+    # A second promise of the same gift is none, once the segment is there.
+    workers.until(lambda: RenderSegment.objects.get().state == "completed")
+    again = {"segments": ["s1"], "quote_id": kept["quote_id"]}
+    refused = post(api, f"renders/{render}/regenerate/", again)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "quote_mismatch")
     last = reached(api, workers, render, "completed", "failed")
     assert last["status"] == "completed", last
     assert last["credits"]["used"] == stopped["credits"]["used"]
