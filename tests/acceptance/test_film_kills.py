@@ -26,7 +26,7 @@ from tests.generations.conftest import api_of, post, with_credits
 from tests.pipeline.conftest import uploaded
 from tests.pipeline.plans.cast import film, segment
 from tests.pipeline.test_language import draft
-from tests.simulators import Groq, Request
+from tests.vendors import Groq, Request
 
 PROJECT = Path(__file__).resolve().parents[2]
 STAGES = ("measure", "understand", "plan", "reply")

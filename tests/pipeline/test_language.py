@@ -15,7 +15,7 @@ from pytest_django import Settings
 from generations import storage
 from generations.models import Asset, Project
 from pipeline.models import Analysis, LanguageCall, PlanVersion
-from tests.simulators import Failure, Gemini, Groq, HangUp, Speech, StreamError, Words, Xai, huge
+from tests.vendors import Failure, Gemini, Groq, HangUp, Speech, StreamError, Words, Xai, huge
 
 from .conftest import Workers, get, post, said
 

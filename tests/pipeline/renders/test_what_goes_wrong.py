@@ -32,7 +32,7 @@ from tests.pipeline.renders.conftest import (
     started,
     two_segments,
 )
-from tests.simulators import ElevenLabs
+from tests.vendors import ElevenLabs
 from workers import clock
 
 Ask = Callable[..., None]

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulators import Gemini, Groq, Xai
+from tests.vendors import Gemini, Groq, Xai
 
 from .vendors import VENDORS, Vendor
 

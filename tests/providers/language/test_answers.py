@@ -10,7 +10,7 @@ from providers.catalogue.language import LANGUAGE_MODELS
 from providers.errors import UnsupportedFeature
 from providers.language.contract import Turn, Usage
 from providers.language.errors import ModelGone
-from tests.simulators import Gemini, Groq, Raw, Request, Words, Xai
+from tests.vendors import Gemini, Groq, Raw, Request, Words, Xai
 
 from .vendors import GEMINI, GROQ, PICTURE, PLAN, XAI, Plan, Vendor, ignored, question
 

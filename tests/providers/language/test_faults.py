@@ -25,7 +25,7 @@ from providers.language.errors import (
 )
 from providers.language.transport import LanguageClient
 from tests.providers.servers import drips_headers, refused_port, serving
-from tests.simulators import (
+from tests.vendors import (
     CutOff,
     Drip,
     Failure,

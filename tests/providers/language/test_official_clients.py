@@ -23,7 +23,7 @@ from groq import APIStatusError as GroqStatusError
 from providers.catalogue.language import LANGUAGE_MODELS, TRANSCRIPTION_MODELS, LanguageModel
 from providers.language.contract import Question, Turn, Video
 from providers.language.errors import LanguageError
-from tests.simulators import (
+from tests.vendors import (
     CutOff,
     Failure,
     Gemini,
@@ -36,7 +36,7 @@ from tests.simulators import (
     Words,
     Xai,
 )
-from tests.simulators.gemini import camel
+from tests.vendors.gemini import camel
 
 from .vendors import GEMINI, GROQ, PICTURE, PLAN, XAI, Plan, Vendor, question
 
@@ -516,7 +516,7 @@ def test_groqs_simulator_is_as_strict_with_sounds(groq: Groq, name: str) -> None
 
 
 def test_our_transcription_is_the_form_that_groqs_client_sends(groq: Groq, tmp_path: Path) -> None:
-    from tests.simulators.groq import _form
+    from tests.vendors.groq import _form
 
     sound = tmp_path / "sound.wav"
     sound.write_bytes(b"RIFF")

@@ -9,7 +9,7 @@ import pytest
 
 from providers.language.contract import Video
 from providers.language.errors import LanguageError
-from tests.simulators import Failure, Gemini, Groq, HangUp, Raw, Words, Xai
+from tests.vendors import Failure, Gemini, Groq, HangUp, Raw, Words, Xai
 
 from .vendors import GEMINI, PLAN, Vendor, ignored, question
 

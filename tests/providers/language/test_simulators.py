@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-import tests.simulators
-from tests.simulators import Failure, Gemini, Groq, Silence, Xai
+import tests.vendors
+from tests.vendors import Failure, Gemini, Groq, Silence, Xai
 
 START = {
     "X-Goog-Upload-Protocol": "resumable",
@@ -191,7 +191,7 @@ def test_a_simulator_closes_while_a_client_waits(groq: Groq) -> None:
 
 
 def test_the_simulators_share_no_code_with_what_they_test() -> None:
-    for path in Path(tests.simulators.__file__).parent.glob("*.py"):
+    for path in Path(tests.vendors.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:

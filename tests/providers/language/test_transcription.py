@@ -18,7 +18,7 @@ from providers.language.errors import (
     RequestRefused,
     Unavailable,
 )
-from tests.simulators import CutOff, Failure, Gemini, Groq, HangUp, Raw, Silence, Speech, Xai, huge
+from tests.vendors import CutOff, Failure, Gemini, Groq, HangUp, Raw, Silence, Speech, Xai, huge
 
 from .vendors import GEMINI, GROQ, XAI
 

@@ -23,7 +23,7 @@ from providers.language.errors import (
     Truncated,
     Unavailable,
 )
-from tests.simulators import CutOff, Drip, Failure, Gemini, Groq, HangUp, Raw, Silence, Words, Xai, huge
+from tests.vendors import CutOff, Drip, Failure, Gemini, Groq, HangUp, Raw, Silence, Words, Xai, huge
 
 from .vendors import GEMINI, GROQ, PICTURE, PLAN, XAI, Plan, question
 

@@ -13,7 +13,7 @@ from providers.language.gemini import GeminiProvider
 from providers.language.groq import GroqProvider
 from providers.language.transport import LanguageClient
 from providers.language.xai import XaiProvider
-from tests.simulators import Gemini, Groq, Xai
+from tests.vendors import Gemini, Groq, Xai
 
 # Not a picture, but nothing here looks inside.
 PICTURE = Picture(content=b"\xff\xd8\xff\xe0 not a whole picture", media_type="image/jpeg")

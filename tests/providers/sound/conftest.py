@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulators import ElevenLabs, Fal
+from tests.vendors import ElevenLabs, Fal
 
 
 @pytest.fixture

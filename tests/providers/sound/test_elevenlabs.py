@@ -20,9 +20,9 @@ from providers.sound.contract import (
     SoundProvider,
     SpeechRequest,
 )
-from tests.simulators import Audio, ElevenLabs, Raw, Silence
-from tests.simulators.elevenlabs import Voice
-from tests.simulators.server import Response
+from tests.vendors import Audio, ElevenLabs, Raw, Silence
+from tests.vendors.elevenlabs import Voice
+from tests.vendors.server import Response
 
 from .vendors import EFFECT, ELEVENLABS_CALLS, MUSIC, SPEECH, VIDEO, WORDS, elevenlabs
 

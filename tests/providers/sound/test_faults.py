@@ -21,7 +21,7 @@ from providers.errors import (
 from providers.sound.elevenlabs import ElevenLabsProvider
 from providers.sound.transport import client_for
 from tests.providers.servers import closes, full_backlog, refused_port, resets, serving
-from tests.simulators import CutOff, Drip, ElevenLabs, Failure, HangUp, Raw, Silence
+from tests.vendors import CutOff, Drip, ElevenLabs, Failure, HangUp, Raw, Silence
 
 from .vendors import EFFECT, ELEVENLABS_CALLS, effect, elevenlabs, posts
 

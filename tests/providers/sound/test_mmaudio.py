@@ -21,8 +21,8 @@ from providers.errors import (
     UnsupportedFeature,
 )
 from providers.sound.contract import MadeSound
-from tests.simulators import Audio, Failure, Fal, HangUp, JobFailure, Raw, Silence
-from tests.simulators.fal import FLAC, MP4
+from tests.vendors import Audio, Failure, Fal, HangUp, JobFailure, Raw, Silence
+from tests.vendors.fal import FLAC, MP4
 
 from .vendors import MUSIC, NOISE, SPEECH, VIDEO, mmaudio, noise, posts
 

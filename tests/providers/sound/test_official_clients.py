@@ -19,9 +19,9 @@ from fal_client.client import FalClientHTTPError
 
 from providers.errors import ProviderError
 from providers.sound.contract import MadeSound, SoundProvider
-from tests.simulators import Audio, CutOff, ElevenLabs, Failure, Fal, HangUp, JobFailure, Raw, Request
-from tests.simulators.elevenlabs import Voice
-from tests.simulators.fal import FLAC
+from tests.vendors import Audio, CutOff, ElevenLabs, Failure, Fal, HangUp, JobFailure, Raw, Request
+from tests.vendors.elevenlabs import Voice
+from tests.vendors.fal import FLAC
 
 from .vendors import EFFECT, MUSIC, NOISE, SPEECH, VIDEO, WORDS, elevenlabs, mmaudio, noise
 

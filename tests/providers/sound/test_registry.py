@@ -12,7 +12,7 @@ from providers.adapters import UnknownProvider
 from providers.catalogue.sound import SOUND_MODELS, SoundKind, SoundModel, sound_model
 from providers.errors import NotConfigured
 from providers.sound.registry import ADAPTERS, SOUND_PROVIDERS, chosen, configured, sound_provider
-from tests.simulators import ElevenLabs
+from tests.vendors import ElevenLabs
 
 from .vendors import EFFECT
 

@@ -10,7 +10,7 @@ import pytest
 
 from providers.errors import ProviderError
 from providers.sound.contract import SoundProvider
-from tests.simulators import Audio, ElevenLabs, Failure, Fal, HangUp, JobFailure, Raw
+from tests.vendors import Audio, ElevenLabs, Failure, Fal, HangUp, JobFailure, Raw
 
 from .vendors import ELEVENLABS_CALLS, elevenlabs, mmaudio, noise, speech
 

@@ -10,7 +10,7 @@ from providers.sound.elevenlabs import ElevenLabsProvider
 from providers.sound.mmaudio import MMAudioProvider
 from providers.sound.sandbox import SandboxSoundProvider
 from providers.sound.transport import client_for
-from tests.simulators import ElevenLabs, Fal
+from tests.vendors import ElevenLabs, Fal
 
 WORDS = "Welcome to the harbour, where every boat has a story."
 SPEECH = SpeechRequest(model="eleven_multilingual_v2", text=WORDS)
