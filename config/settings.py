@@ -185,9 +185,21 @@ SANDBOX_URL = env.str("SANDBOX_URL", "").rstrip("/")
 SANDBOX_API_KEY = env.str("SANDBOX_API_KEY", "")
 # More than one, separated by commas, while a secret rotates.
 SANDBOX_WEBHOOK_SECRET = env.str("SANDBOX_WEBHOOK_SECRET", "")
+# What else a vendor's adapter reads: its own settings, named by its `settings` and `optional`.
+ENVIRONMENT = env
+# Adapters that are not part of this project, by name: {"acme": "acme_video.AcmeProvider"}
+MORE_VIDEO_PROVIDERS: Any = env.json("MORE_VIDEO_PROVIDERS", {})
 # What our account at a vendor may do, over the catalogue's facts:
-# {"sandbox": {"concurrent": 20, "per_minute": 60}}
+# {"sandbox": {"concurrent": 20, "per_minute": 60, "per_day": 1000}}
 PROVIDER_LIMITS: Any = env.json("PROVIDER_LIMITS", {})
+# What each of our accounts at a vendor may spend, in USD, by the vendor's own count or the rate card's; above it
+# nothing is submitted: {"luma": {"day": 20, "month": 300}}
+PROVIDER_BUDGETS: Any = env.json("PROVIDER_BUDGETS", {})
+# Below this balance there an alarm is raised, in the currency that the vendor counts in: {"luma": 25}
+LOW_BALANCES: Any = env.json("LOW_BALANCES", {})
+LOW_BALANCE = env.decimal("LOW_BALANCE", Decimal(10), validate=Range(min=0))
+# Further accounts at a vendor, by name, with what differs: {"luma": {"second": {"LUMA_API_KEY": "…"}}}
+PROVIDER_ACCOUNTS: Any = env.json("PROVIDER_ACCOUNTS", {})
 
 STORAGES = {
     "default": {

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +29,18 @@ UPDATE generations_attempt SET
     other_external_ids = CASE
         WHEN external_id IS NULL OR external_id = %(external_id)s OR %(external_id)s = ANY(other_external_ids)
         THEN other_external_ids ELSE other_external_ids || %(external_id)s::varchar END
-WHERE id = %(id)s RETURNING external_id
+WHERE id = %(id)s AND NOT EXISTS (
+    SELECT 1 FROM generations_attempt other WHERE other.provider = generations_attempt.provider
+        AND other.external_id = %(external_id)s AND other.id <> generations_attempt.id)
+RETURNING external_id
 """
 
 
-def record_external_id(attempt_id: UUID, external_id: str) -> None:
-    """The vendor knows this attempt by this id. A second id means a second, paid job: alarmed."""
+def record_external_id(attempt_id: UUID, external_id: str) -> bool:
+    """The vendor knows this attempt by this id. A second id means a second, paid job: alarmed.
+
+    False, and nothing is written, where the id is another attempt's already: a look-up by what was asked for may see it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_EXTERNAL_ID, {"id": attempt_id, "external_id": external_id})
         row = cursor.fetchone()
@@ -44,6 +52,7 @@ def record_external_id(attempt_id: UUID, external_id: str) -> None:
             external_id,
             extra={"alarm": "two_jobs"},
         )
+    return row is not None
 
 
 def record_cost(attempt: Attempt, cost: Cost | None) -> None:
@@ -118,18 +127,31 @@ _CODES = {
 }
 
 
-def intend(generations: Sequence[tuple[Generation, int, int]]) -> list[Attempt]:
-    """Write the intent to submit, one attempt per (generation, number, fence), before any call. One statement."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A submission to be made: by which account, and what the vendor will charge for it, in USD."""
+
+    generation: Generation
+    number: int
+    fence: int
+    account: str
+    cost_expected: Decimal | None
+
+
+def intend(intents: Sequence[Intent]) -> list[Attempt]:
+    """Write the intents to submit before any call. One statement."""
     return Attempt.objects.bulk_create(
         [
             Attempt(
-                generation=generation,
-                number=number,
-                provider=generation.provider,
-                model=generation.model,
-                fence=fence,
+                generation=one.generation,
+                number=one.number,
+                provider=one.generation.provider,
+                model=one.generation.model,
+                account=one.account,
+                cost_expected=one.cost_expected,
+                fence=one.fence,
             )
-            for generation, number, fence in generations
+            for one in intents
         ]
     )
 

@@ -12,6 +12,7 @@ from credits.models import Hold
 from generations import assets, guards, history, quotes
 from generations.errors import InvalidRequest, NotFound
 from generations.fallback import Alternative
+from generations.fallback import alternatives as alternatives_of
 from generations.kinds import GENERATION, gate_of
 from generations.models import AssetKind, Generation, GenerationStatus, Project
 from generations.quotes import Priced
@@ -32,6 +33,8 @@ class Wish:
     start_by: datetime | None = None
     finish_by: datetime | None = None
     retry_of: Generation | None = None
+    # Whether another model may make it where this one proves that it won't.
+    fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ def create(owner: User, request: GenerationRequest, now: guards.Standing, wish: 
         generation_id=generation_id,
         hold_id=held.hold_id,
         held=priced.credits,
+        alternatives=alternatives_of(request, priced.credits, tier, now.now) if wish.fallback else (),
     )
     announce([_created(generation)])
     return Created(generation=generation, balance=held.balance, held=held.held)

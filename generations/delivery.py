@@ -28,6 +28,7 @@ class Parcel:
     """What is to be delivered: a render at a vendor, and the keys its files get here."""
 
     provider: str
+    account: str
     external_id: str
     asset_id: UUID
     # Of the picture that shows what is wrong with it, if something is.
@@ -120,7 +121,7 @@ def deliver(parcel: Parcel) -> Delivered:
 
 
 def _output_of(parcel: Parcel) -> OutputSource:
-    update = registry.provider(parcel.provider).fetch(parcel.external_id)
+    update = registry.provider(parcel.provider, parcel.account).fetch(parcel.external_id)
     if update.state != RenderState.SUCCEEDED or update.output is None:
         raise DeliveryFailed("output_unavailable", "The provider no longer has the video.")
     return update.output
@@ -144,8 +145,8 @@ def _bring_home(parcel: Parcel, output: OutputSource, folder: Path) -> Delivered
     crash.point("deliver.inspected")
     if parcel.expected is not None:
         _examine(video, parcel, parcel.expected, folder)
-    # What goes into a film has to be here.
-    mirror = settings.OUTPUT_STORAGE == "mirror" or parcel.expected is not None
+    # What goes into a film has to be here, and so has what nobody can watch without our key.
+    mirror = settings.OUTPUT_STORAGE == "mirror" or parcel.expected is not None or not output.is_link
     sha256 = _signed(video, parcel.claim) if mirror else downloaded.sha256
     keys = {
         name: storage.key(parcel.owner_id, parcel.asset_id, str(parcel.fence), name)

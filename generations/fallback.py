@@ -1,19 +1,25 @@
 """Going on with another model, inside the hold, where one has proved that it won't make the clip."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import TypedDict
 
 from django.conf import settings
+from django.db.models import Q
 
 from accounts.tiers import Tier, tier_of
+from credits import rate_cards
+from generations import quotes
 from generations.models import Generation, ModelSwitch
-from generations.requests import complete, draft_of, find_model
+from generations.requests import Draft, GenerationRequest, complete, draft_of, find_model
 from providers import registry
-from providers.catalogue import VideoModel
+from providers.catalogue import MODELS, VideoModel
 from providers.errors import FailureCode
 from workers.errors import DomainError
 from workers.jobs import Change
+
+# How many models a clip is asked of besides its own.
+MOST_ALTERNATIVES = 3
 
 
 class Alternative(TypedDict):
@@ -21,6 +27,66 @@ class Alternative(TypedDict):
 
     model: str
     credits: int
+
+
+def alternatives(request: GenerationRequest, credits: int, tier: Tier, now: datetime) -> list[Alternative]:
+    """The models that may make the clip in this one's place, in the order in which they are asked.
+
+    Each takes all that was asked for, makes pictures of no less quality, carries no mark that this one doesn't, and
+    costs at most `credits` at today's rate card. Those of other vendors come first, then the cheaper. None for a request
+    with controls: they are one model's own words. Two statements, none where no model comes into question.
+    """
+    asked = MODELS[request.model]
+    able = [
+        model
+        for model in MODELS.values()
+        if not request.controls and _equals(model, asked) and _takes(model, request, tier, now)
+    ]
+    if not able:
+        return []
+    off = set(
+        ModelSwitch.objects.filter(model__in=[model.id for model in able])
+        .exclude(Q(enabled=True) & (Q(retires_at__isnull=True) | Q(retires_at__gt=now)))
+        .values_list("model", flat=True)
+    )
+    cards = rate_cards.current([model.id for model in able])
+    priced: list[tuple[bool, int, str]] = []
+    for model in able:
+        if model.id in off or model.id not in cards:
+            continue
+        try:
+            price = quotes.price(replace(request, model=model.id), cards).credits
+        except DomainError:
+            continue
+        if price <= credits:
+            priced.append((model.provider == asked.provider, price, model.id))
+    return [Alternative(model=model, credits=price) for _, price, model in sorted(priced)[:MOST_ALTERNATIVES]]
+
+
+def _equals(model: VideoModel, asked: VideoModel) -> bool:
+    """Whether it is no worse than the model that was asked for, and of its kind."""
+    return (
+        model.id != asked.id
+        and model.quality >= asked.quality
+        and model.pretends == asked.pretends
+        and (asked.watermark or not model.watermark)
+        and (model.spoken_characters_per_second is None) == (asked.spoken_characters_per_second is None)
+        and registry.configured(model.provider)
+    )
+
+
+def _takes(model: VideoModel, request: GenerationRequest, tier: Tier, now: datetime) -> bool:
+    """Whether it takes the whole request as it stands."""
+    draft = Draft(
+        **{field.name: getattr(request, field.name) for field in fields(Draft)} | {"model": model.id}
+    )
+    try:
+        complete(
+            draft, find_model(model.id, at=now), tier, resolution=request.resolution, ratio=request.ratio
+        )
+    except DomainError:
+        return False
+    return True
 
 
 def fall_back(generation: Generation, *, code: str, now: datetime) -> Change | None:

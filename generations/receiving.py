@@ -6,6 +6,7 @@ A delivery only makes the attempt's job due, so that the truth is fetched with o
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -17,14 +18,15 @@ from generations.kinds import GENERATION
 from generations.models import Attempt, AttemptState, GenerationStatus, WebhookDelivery
 from providers import registry
 from providers.adapters import UnknownProvider
-from providers.contract import RenderUpdate
+from providers.contract import RenderUpdate, Webhooks
 from providers.errors import BadSignature, ProviderError
 from workers import jobs
 from workers.clock import AppNow
 
 logger = logging.getLogger(__name__)
 
-MAX_BYTES = 256 * 1024
+# The token of a vendor that is told one address for all our renders: its signature alone speaks for it.
+OF_ACCOUNT = "account"
 HINTED = "hinted"
 LATE = "late"
 NONE = "none"
@@ -42,28 +44,67 @@ class Refused(Exception):
     """Not a delivery we may act on; `reason` is for the log."""
 
 
-def receive(provider: str, token: str, headers: Mapping[str, str], body: bytes) -> int:
-    """Take one delivery; how many of its updates were new.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """Whom a URL that a vendor calls belongs to, known before anything of the body is read."""
 
-    Raises Refused for a wrong token, provider, signature, time or body: nothing is stored then.
-    """
+    provider: str
+    # None: a vendor that calls one address for all our renders.
+    attempt: Attempt | None
+    max_bytes: int
+
+
+def addressee(provider: str, token: str) -> Addressee:
+    """Whose URL this is. Raises Refused for a provider that there is not, or a token that we did not sign."""
+    try:
+        kind = registry.kind(provider)
+    except UnknownProvider as error:
+        raise Refused("provider") from error
+    if token == OF_ACCOUNT and kind.webhooks_of_account:
+        return Addressee(provider=provider, attempt=None, max_bytes=kind.webhook_max_bytes)
     attempt_id = attempt_of(token)
     if attempt_id is None:
         raise Refused("token")
-    if len(body) > MAX_BYTES:
-        raise Refused("size")
-    try:
-        updates = registry.provider(provider).read_webhook(headers, body)
-    except UnknownProvider as error:
-        raise Refused("provider") from error
-    except BadSignature as error:
-        raise Refused("signature") from error
-    except ProviderError as error:
-        raise Refused("body") from error
     attempt = Attempt.objects.filter(id=attempt_id, provider=provider).select_related("generation").first()
     if attempt is None:
         raise Refused("attempt")
-    return sum(_take(attempt, update, body) for update in updates if _is_about(attempt, update))
+    return Addressee(provider=provider, attempt=attempt, max_bytes=kind.webhook_max_bytes)
+
+
+def receive(to: Addressee, headers: Mapping[str, str], body: bytes) -> int:
+    """Take one delivery; how many of its updates were new.
+
+    Raises Refused for a wrong signature, time, size or body: nothing is stored then.
+    """
+    if len(body) > to.max_bytes:
+        raise Refused("size")
+    updates = _read(to, headers, body)
+    if to.attempt is not None:
+        return sum(_take(to.attempt, update, body) for update in updates if _is_about(to.attempt, update))
+    taken = 0
+    for update in updates:
+        attempt = (
+            Attempt.objects.filter(provider=to.provider, external_id=update.external_id)
+            .select_related("generation")
+            .first()
+        )
+        # One of another system's on the same account, or of a submission whose answer isn't there yet: a look will tell.
+        taken += _take(attempt, update, body) if attempt is not None else 0
+    return taken
+
+
+def _read(to: Addressee, headers: Mapping[str, str], body: bytes) -> list[RenderUpdate]:
+    """What the delivery says, verified with the secrets of the account that it is for. Raises Refused."""
+    accounts = [to.attempt.account] if to.attempt is not None else registry.accounts(to.provider)
+    refusal = Refused("provider")
+    for account in accounts:
+        try:
+            return registry.provider(to.provider, account).read_webhook(headers, body)
+        except BadSignature:
+            refusal = Refused("signature")
+        except ProviderError as error:
+            raise Refused("body") from error
+    raise refusal
 
 
 def _is_about(attempt: Attempt, update: RenderUpdate) -> bool:
@@ -101,14 +142,28 @@ def _take(attempt: Attempt, update: RenderUpdate, body: bytes) -> int:
             row = cursor.fetchone()
         if row is None or row[0] > 1:
             return 0
-        if attempt.external_id is None and update.client_token is not None:
-            # The vendor's own signed word of an attempt whose answer we don't have (yet).
+        if attempt.external_id is None and _is_believed(attempt, update):
             record_external_id(attempt.id, update.external_id)
         if effect == HINTED:
             jobs.hint(kind=GENERATION, subject_id=generation.id)
         elif effect == LATE:
             late_results.expect(generation)
     return 1
+
+
+def _is_believed(attempt: Attempt, update: RenderUpdate) -> bool:
+    """Whether a delivery to an attempt's own URL tells us its id, which is then looked at with our own key.
+
+    Where the vendor doesn't sign, only if its answer to the submission was lost: else that says it in a moment.
+    """
+    signed = registry.kind(attempt.provider).webhooks is Webhooks.SIGNED
+    return signed or update.client_token is not None or attempt.state == AttemptState.UNKNOWN
+
+
+def told_id(attempt: Attempt) -> str | None:
+    """The id that an earlier delivery to the attempt's own URL told, or None. One statement."""
+    deliveries = WebhookDelivery.objects.filter(attempt=attempt).exclude(external_id="")
+    return deliveries.order_by("id").values_list("external_id", flat=True).first()
 
 
 def replay(delivery_id: int) -> bool:

@@ -14,7 +14,7 @@ from providers.contract import ControlValue, Mode
 
 DEFAULT_RESOLUTION = "720p"
 # From the smallest; a tier's highest counts along it.
-RESOLUTIONS = ("360p", "480p", "540p", "720p", "768p", "1080p", "4K")
+RESOLUTIONS = ("360p", "480p", "512p", "540p", "576p", "720p", "768p", "1080p", "4K")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,20 +117,13 @@ def complete(
     wanted_ratio = draft.ratio or _preferred(ratio, model.ratios, model.default_ratio)
     duration = draft.duration_seconds if draft.duration_seconds is not None else model.default_duration
     prompt = draft.prompt.strip()
-    if not prompt:
-        raise InvalidRequest(field="prompt", code="required", reason="The prompt is empty.")
-    if len(prompt) > model.max_prompt_length:
-        raise InvalidRequest(
-            field="prompt",
-            code="too_long",
-            reason=f"The prompt has {len(prompt)} characters; {model.id} takes {model.max_prompt_length}.",
-            limit=model.max_prompt_length,
-        )
+    _check_prompt(prompt, duration, model)
     _check_choice("resolution", wanted_resolution, model.resolutions, model)
     _check_choice("ratio", wanted_ratio, model.ratios, model)
     check_resolution_of_tier(wanted_resolution, tier)
     if duration not in model.durations:
         _refuse_duration(duration, model)
+    _check_restrictions(mode, wanted_resolution, duration, model)
     if draft.style:
         _check_choice("style", draft.style, model.styles, model)
     for name, given, offered in (
@@ -198,9 +191,60 @@ def _mode(draft: Draft, model: VideoModel) -> Mode:
             raise InvalidRequest(
                 field=name, code="unsupported", reason=f"The mode {mode.value} takes no {name}."
             )
-        if not given and name in needed:
+        alone = name == "start_image" and mode is Mode.FIRST_LAST and not model.end_image_alone
+        if not given and (name in needed or alone):
             raise InvalidRequest(field=name, code="required", reason=f"The mode {mode.value} needs {name}.")
     return mode
+
+
+def _check_prompt(prompt: str, duration: int, model: VideoModel) -> None:
+    limit = model.max_prompt_length
+    if limit == 0:
+        if prompt:
+            raise InvalidRequest(
+                field="prompt",
+                code="unsupported",
+                reason=f"{model.id} takes no prompt: it moves its start image.",
+            )
+        return
+    if not prompt:
+        raise InvalidRequest(field="prompt", code="required", reason="The prompt is empty.")
+    if len(prompt) > limit:
+        raise InvalidRequest(
+            field="prompt",
+            code="too_long",
+            reason=f"The prompt has {len(prompt)} characters; {model.id} takes {limit}.",
+            limit=limit,
+        )
+    if model.spoken_characters_per_second is not None:
+        speakable = duration * model.spoken_characters_per_second
+        if len(prompt) > speakable:
+            raise InvalidRequest(
+                field="prompt",
+                code="too_long",
+                reason=f"{model.id} speaks the prompt, and about {speakable} characters go into {duration} s;"
+                f" it has {len(prompt)}.",
+                limit=speakable,
+            )
+
+
+def _check_restrictions(mode: Mode, resolution: str, duration: int, model: VideoModel) -> None:
+    """Raises InvalidRequest for a combination that the model's restrictions leave out."""
+    offered = model.durations_for(mode, resolution)
+    if not offered:
+        raise InvalidRequest(
+            field="resolution",
+            code="unsupported",
+            reason=f"{model.id} makes no {resolution} in the mode {mode.value}.",
+            offered=[one for one in model.resolutions if model.durations_for(mode, one)],
+        )
+    if duration not in offered:
+        raise InvalidRequest(
+            field="duration_seconds",
+            code="unsupported",
+            reason=f"{model.id} makes {', '.join(map(str, offered))} s at {resolution} in the mode {mode.value}.",
+            offered=list(offered),
+        )
 
 
 def _check_tier(model: VideoModel, tier: Tier) -> None:

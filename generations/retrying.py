@@ -9,7 +9,9 @@ from generations.models import Generation, GenerationStatus
 from generations.requests import draft_of
 
 
-def retry(owner: User, generation_id: UUID, *, max_credits: int | None = None) -> Created:
+def retry(
+    owner: User, generation_id: UUID, *, max_credits: int | None = None, fallback: bool = True
+) -> Created:
     """The clip again, in the caller's transaction. Raises NotFound, NotRetryable, RetriedAlready, and as `create`."""
     generation = (
         Generation.objects.select_for_update(of=("self",))
@@ -28,5 +30,10 @@ def retry(owner: User, generation_id: UUID, *, max_credits: int | None = None) -
         owner,
         request,
         now,
-        Wish(project_id=generation.project_id, max_credits=max_credits, retry_of=generation),
+        Wish(
+            project_id=generation.project_id,
+            max_credits=max_credits,
+            retry_of=generation,
+            fallback=fallback,
+        ),
     )

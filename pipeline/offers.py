@@ -8,7 +8,7 @@ from django.db import connection
 from accounts.models import User
 from accounts.tiers import Tier, tier_of, tiers
 from credits import rate_cards
-from generations import history
+from generations import history, vendor_health
 from generations.kinds import gate_of
 from generations.models import ModelSwitch
 from pipeline.plans.offers import Offer, Offers
@@ -42,7 +42,7 @@ class _Record:
 def offers_for(owner: User, now: datetime) -> Offers:
     """What the account's plans may choose from; never a retired model, one without a price or above its tier.
 
-    Four statements, and one for each model whose pace is not known in this process.
+    Five statements, and one for each model whose pace is not known in this process.
     """
     tier = tier_of(owner)
     switches = ModelSwitch.objects.in_bulk()
@@ -58,6 +58,7 @@ def offers_for(owner: User, now: datetime) -> Offers:
             key__in=[Gate.EVERY, *(gate_of(model.provider) for model in offered)], stopped_at__isnull=False
         ).values_list("key", flat=True)
     )
+    out_of_order = vendor_health.out_of_order()
     found: dict[str, Offer] = {}
     for model in offered:
         if model.id not in cards:
@@ -70,13 +71,18 @@ def offers_for(owner: User, now: datetime) -> Offers:
             card=cards[model.id],
             expected_seconds=history.expected(model.id).typical,
             success_rate=round(rate, 3),
-            healthy=rate >= HEALTHY and not stopped & {Gate.EVERY, gate_of(model.provider)},
+            healthy=rate >= HEALTHY
+            and not stopped & {Gate.EVERY, gate_of(model.provider)}
+            and not out_of_order.covers(model),
         )
     return found
 
 
 def _is_offered(model: VideoModel, switch: ModelSwitch | None, now: datetime) -> bool:
     if not model.is_available(now) or not registry.configured(model.provider):
+        return False
+    # What a segment's prompt says is shown, not spoken; and a segment has one.
+    if model.spoken_characters_per_second is not None or model.max_prompt_length == 0:
         return False
     if switch is None:
         return True

@@ -12,6 +12,9 @@ from django.conf import settings
 
 from .errors import NotConfigured
 
+# The account that the plain settings are of.
+MAIN = "main"
+
 
 class UnknownProvider(LookupError):
     """No provider has this name."""
@@ -39,21 +42,33 @@ class Adapters(Generic[AnyAdapter]):
         # Two processes must not share connections.
         os.register_at_fork(after_in_child=self._built.clear)
 
-    def find(self, name: str) -> AnyAdapter:
-        """The adapter, made once for its settings' values. Raises UnknownProvider or NotConfigured."""
+    def find(self, name: str, account: str = MAIN) -> AnyAdapter:
+        """The adapter of one of our accounts, made once for its settings' values.
+
+        Raises UnknownProvider or NotConfigured.
+        """
         kind = self.kind(name)
-        values = self._values(kind)
+        values = self._values(name, kind, account)
         for setting, value in values:
-            if not value:
+            if not value and setting in kind.settings:
                 raise NotConfigured(name, setting)
         found = self._built.get((kind, values))
         if found is None:
             found = self._built[kind, values] = kind.from_settings(dict(values))
         return found
 
+    def accounts(self, name: str) -> list[str]:
+        """Our accounts at the vendor whose settings are all filled, the main one first. Raises UnknownProvider."""
+        kind = self.kind(name)
+        return [
+            account
+            for account in (MAIN, *_more_accounts(name))
+            if all(value for setting, value in self._values(name, kind, account) if setting in kind.settings)
+        ]
+
     def configured(self, name: str) -> bool:
-        """Whether every setting the vendor needs is filled. Raises UnknownProvider."""
-        return all(value for _, value in self._values(self.kind(name)))
+        """Whether we have an account at the vendor. Raises UnknownProvider."""
+        return bool(self.accounts(name))
 
     def kind(self, name: str) -> type[AnyAdapter]:
         """The adapter's class. Raises UnknownProvider."""
@@ -65,9 +80,22 @@ class Adapters(Generic[AnyAdapter]):
             self._kinds[name] = getattr(import_module(module), attribute)
         return self._kinds[name]
 
-    def _values(self, kind: type[AnyAdapter]) -> tuple[tuple[str, str], ...]:
+    def _values(self, name: str, kind: type[AnyAdapter], account: str) -> tuple[tuple[str, str], ...]:
         """What is set, a switch that is off as nothing; what is not has the vendor's own value, where there is one."""
         defaults: Mapping[str, str] = getattr(kind, "defaults", {})
+        own = _more_accounts(name).get(account, {})
         return tuple(
-            (name, str(getattr(settings, name, "") or defaults.get(name, ""))) for name in kind.settings
+            (setting, str(own.get(setting) or _setting(setting) or defaults.get(setting, "")))
+            for setting in (*kind.settings, *getattr(kind, "optional", ()))
         )
+
+
+def _more_accounts(name: str) -> Mapping[str, Mapping[str, str]]:
+    """Further accounts at the vendor, by name, with the settings in which they differ from the main one."""
+    found: Mapping[str, Mapping[str, str]] = settings.PROVIDER_ACCOUNTS.get(name, {})
+    return found
+
+
+def _setting(name: str) -> object:
+    """As Django's settings have it; a vendor's own, which they don't list, as the environment has it."""
+    return getattr(settings, name) if hasattr(settings, name) else settings.ENVIRONMENT.str(name, "").strip()

@@ -96,6 +96,13 @@ class RateLimited(ProviderError):
     accepted = Accepted.NO
     retryable = True
 
+    def __init__(
+        self, provider: str, *, retry_after: timedelta | None = None, of_model: bool = False
+    ) -> None:
+        """`of_model`: the limit is the model's own, and the account's other models may go on."""
+        self.of_model = of_model
+        super().__init__(provider, retry_after=retry_after)
+
 
 class RequestRefused(ProviderError):
     """{provider} refused the request: {code}."""

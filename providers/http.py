@@ -35,6 +35,7 @@ from requests_hardened.ip_filter import InvalidIPAddress
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
 
 from .contract import OutputSource
+from .embedded_media import NotBase64, Sink, cut
 from .transport import Call, ClientConfig, Session, Watchdog, origin
 
 __all__ = [
@@ -183,6 +184,50 @@ class Client:
         """Posts JSON, once, and answers the JSON of a 2xx; raises HttpError."""
         return self._json(self.request("POST", url, headers=headers, json=json))
 
+    def json_without_media(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        max_bytes: int,
+    ) -> Any:
+        """The JSON of a 2xx of at most `max_bytes`, with `embedded_media.CUT` where a long string was.
+
+        For answers that may have a whole video inside. Raises HttpError.
+        """
+        return self._without_media(method, url, headers=headers, json=json, max_bytes=max_bytes)
+
+    def _without_media(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None,
+        json: object,
+        max_bytes: int,
+        field: str | None = None,
+        to: Sink | None = None,
+        seconds: float | None = None,
+    ) -> Any:
+        skeleton = bytearray()
+        total = seconds or self.config.total_seconds
+        with self._open(method, url, headers=headers, json=json, seconds=total) as response:
+            answer = Answer(host=_host(url), status=response.status_code, headers=response.headers, body=b"")
+            if not answer.ok:
+                with suppress(UnusableBody, requests.RequestException, HTTPError):
+                    answer = replace(answer, body=_bounded(response, self.config.body_bytes))
+                raise BadStatus(answer.host, answer)
+            try:
+                for piece in cut(_at_most(response, max_bytes), field=field, to=to):
+                    skeleton += piece
+                    if len(skeleton) > self.config.body_bytes:
+                        raise UnusableBody(answer.host)
+            except NotBase64:
+                raise UnusableBody(answer.host) from None
+        return replace(answer, body=bytes(skeleton)).json()
+
     def post_to_file(
         self,
         url: str,
@@ -226,6 +271,8 @@ class Client:
         only. A connection that breaks is taken up again where it stopped, if the server names a strong ETag.
         After an error what `to` holds is of no use.
         """
+        if source.base64_field is not None:
+            return self._decode(source, to, max_bytes=max_bytes, total_seconds=total_seconds)
         url, digest, count, redirects, resumptions, etag = source.url, hashlib.sha256(), 0, 0, 0, ""
         watch = Call(total_seconds)
         while True:
@@ -262,6 +309,26 @@ class Client:
                 resumptions += 1
                 if not etag.startswith('"') or resumptions > RESUMPTIONS or watch.remaining <= 0:
                     raise
+
+    def _decode(
+        self, source: OutputSource, to: BinaryIO, *, max_bytes: int, total_seconds: float
+    ) -> Downloaded:
+        """A video out of the JSON that it is inside of."""
+        written = _Written(to)
+        self._without_media(
+            "GET" if source.post is None else "POST",
+            source.url,
+            headers=source.headers,
+            json=source.post,
+            # Base64 is a third longer; the rest of the answer is small.
+            max_bytes=max_bytes // 3 * 4 + self.config.body_bytes,
+            field=source.base64_field,
+            to=written,
+            seconds=total_seconds,
+        )
+        if not 0 < written.bytes <= max_bytes:
+            raise UnusableBody(_host(source.url))
+        return Downloaded(bytes=written.bytes, sha256=written.digest.hexdigest(), media_type="")
 
     def _json(self, answer: Answer) -> Any:
         if not answer.ok:
@@ -308,6 +375,20 @@ class Client:
             self._places.release()
 
 
+class _Written:
+    """A file that is counted and hashed as it is written."""
+
+    def __init__(self, to: BinaryIO) -> None:
+        self._to = to
+        self.bytes = 0
+        self.digest = hashlib.sha256()
+
+    def write(self, piece: bytes) -> None:
+        self._to.write(piece)
+        self.digest.update(piece)
+        self.bytes += len(piece)
+
+
 def configure(config: ClientConfig) -> None:
     """Sets what `client()` is built with; called once, as the process starts."""
     global _config
@@ -351,12 +432,15 @@ def _before_the_answer(error: Exception) -> type[HttpError]:
 
 
 def _bounded(response: requests.Response, limit: int) -> bytes:
-    body = bytearray()
+    return b"".join(_at_most(response, limit))
+
+
+def _at_most(response: requests.Response, limit: int) -> Iterator[bytes]:
     for chunk in response.raw.stream(CHUNK_BYTES, decode_content=True):
-        body += chunk
-        if len(body) > limit:
+        limit -= len(chunk)
+        if limit < 0:
             raise UnusableBody(_host(response.url))
-    return bytes(body)
+        yield chunk
 
 
 def _target(url: str, location: str) -> str:

@@ -1,42 +1,42 @@
 """Finds the adapter of a vendor of videos by its name."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import replace
 
 from django.conf import settings
 
-from .adapters import Adapters, UnknownProvider
+from .adapters import MAIN, Adapters, UnknownProvider
 from .catalogue import MODELS, ProviderLimits
 from .contract import VideoProvider
-
-VIDEO_PROVIDERS: Mapping[str, str] = MappingProxyType(
-    {
-        "sandbox": "providers.video.sandbox.SandboxProvider",
-    }
-)
-
+from .vendors import VIDEO_PROVIDERS
 
 ADAPTERS: Adapters[VideoProvider] = Adapters(VIDEO_PROVIDERS)
 
 
-def provider(name: str) -> VideoProvider:
-    """The adapter, one per process and configuration. Raises UnknownProvider or NotConfigured."""
-    return ADAPTERS.find(name)
+def provider(name: str, account: str = MAIN) -> VideoProvider:
+    """The adapter of one of our accounts, one per process and configuration. Raises UnknownProvider or NotConfigured."""
+    return ADAPTERS.find(name, account)
+
+
+def kind(name: str) -> type[VideoProvider]:
+    """The adapter's class. Raises UnknownProvider."""
+    return ADAPTERS.kind(name)
+
+
+def accounts(name: str) -> list[str]:
+    """Our accounts at the provider whose settings are filled, the main one first. Raises UnknownProvider."""
+    return ADAPTERS.accounts(name)
 
 
 def configured(name: str) -> bool:
-    """Whether every setting the provider needs is filled. Raises UnknownProvider."""
+    """Whether we have an account at the provider. Raises UnknownProvider."""
     return ADAPTERS.configured(name)
 
 
 def limits(name: str) -> ProviderLimits:
-    """What our account at the provider may do: the setting PROVIDER_LIMITS over the catalogue's facts."""
-    override: Mapping[str, Mapping[str, int]] = getattr(settings, "PROVIDER_LIMITS", {})
+    """What one of our accounts at the provider may do: the setting PROVIDER_LIMITS over the catalogue's facts."""
+    override: Mapping[str, Mapping[str, int]] = settings.PROVIDER_LIMITS
     fact = next((model.limits for model in MODELS.values() if model.provider == name), None)
     if fact is None:
         raise UnknownProvider(name)
-    chosen = override.get(name, {})
-    return ProviderLimits(
-        concurrent=chosen.get("concurrent", fact.concurrent),
-        per_minute=chosen.get("per_minute", fact.per_minute),
-    )
+    return replace(fact, **override.get(name, {}))

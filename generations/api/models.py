@@ -9,6 +9,7 @@ from accounts.api.pagination import Whole
 from credits import pricing, rate_cards
 from credits.errors import NoPrice
 from credits.pricing import Card, PriceRequest
+from generations import vendor_health
 from generations.api import representation
 from generations.api.serializers import ModelSerializer
 from generations.models import ModelSwitch
@@ -28,6 +29,7 @@ class ModelsView(APIView):
         now = clock.now()
         cards = rate_cards.current(list(MODELS))
         switches = ModelSwitch.objects.in_bulk()
+        out_of_order = vendor_health.out_of_order()
         results = []
         for one in MODELS.values():
             switch = switches.get(one.id)
@@ -38,6 +40,7 @@ class ModelsView(APIView):
                     enabled=switch is None or switch.enabled,
                     retires_at=switch.retires_at if switch else None,
                     credits=default_price(one, cards.get(one.id)),
+                    out_of_order=out_of_order,
                 )
             )
         return self.pagination_class().get_paginated_response(results)

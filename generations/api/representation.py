@@ -7,6 +7,7 @@ from typing import Any
 from credits.money import in_currency
 from generations import assets, uploads
 from generations.models import Asset, Attempt, AttemptState, Generation, GenerationStatus, Project
+from generations.vendor_health import OutOfOrder
 from providers import registry
 from providers.catalogue import ChoiceControl, NumberControl, VideoModel
 from workers import jobs
@@ -155,7 +156,13 @@ def project(one: Project, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def model(
-    one: VideoModel, *, now: datetime, enabled: bool, retires_at: datetime | None, credits: int | None
+    one: VideoModel,
+    *,
+    now: datetime,
+    enabled: bool,
+    retires_at: datetime | None,
+    credits: int | None,
+    out_of_order: OutOfOrder,
 ) -> dict[str, Any]:
     """A model of the catalogue: its limits, its price at the defaults, and whether it can be used now."""
     retires = min((date for date in (one.retires_at, retires_at) if date is not None), default=None)
@@ -164,6 +171,8 @@ def model(
         if retires is not None and retires <= now
         else "unavailable"
         if not enabled or not registry.configured(one.provider) or not one.is_available(now)
+        else "failing"
+        if out_of_order.covers(one)
         else "available"
     )
     return {
@@ -175,11 +184,21 @@ def model(
         "default_duration": one.default_duration,
         "max_duration": one.max_duration,
         "durations": list(one.durations),
+        "restrictions": [
+            {
+                "modes": sorted(other.modes),
+                "resolutions": list(one.resolutions if other.resolutions is None else other.resolutions),
+                "durations": list(other.durations),
+            }
+            for other in one.restrictions
+        ],
+        "end_image_alone": one.end_image_alone,
         "resolutions": list(one.resolutions),
         "ratios": list(one.ratios),
         "default_ratio": one.default_ratio,
         "styles": list(one.styles),
         "max_prompt_length": one.max_prompt_length,
+        "spoken_characters_per_second": one.spoken_characters_per_second,
         "negative_prompt": one.negative_prompt,
         "audio": one.audio,
         "enhance": one.enhance,

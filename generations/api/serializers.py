@@ -37,7 +37,9 @@ class DraftSerializer(Strict):
     """What may be asked of a model; what is left out is the model's or the account's default."""
 
     model = serializers.CharField(max_length=100)
-    prompt = serializers.CharField(max_length=LONGEST_PROMPT, allow_blank=True, trim_whitespace=False)
+    prompt = serializers.CharField(
+        max_length=LONGEST_PROMPT, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
     mode = serializers.CharField(max_length=12, required=False, allow_null=True)
     negative_prompt = serializers.CharField(
         max_length=LONGEST_PROMPT, required=False, allow_blank=True, default=""
@@ -64,10 +66,16 @@ class CreateSerializer(DraftSerializer):
     start_after = serializers.DateTimeField(required=False, allow_null=True)
     start_by = serializers.DateTimeField(required=False, allow_null=True)
     finish_by = serializers.DateTimeField(required=False, allow_null=True)
+    fallback = serializers.BooleanField(
+        required=False,
+        default=True,
+        help_text="Whether a model of equal or better fit may make it, within the price, where this one proves to fail.",
+    )
 
 
 class RetrySerializer(Strict):
     max_credits = serializers.IntegerField(required=False, allow_null=True, min_value=0)
+    fallback = serializers.BooleanField(required=False, default=True)
 
 
 class EtaSerializer(serializers.Serializer[Any]):
@@ -264,6 +272,14 @@ class ControlSerializer(serializers.Serializer[Any]):
     maximum = serializers.FloatField(required=False)
 
 
+class RestrictionSerializer(serializers.Serializer[Any]):
+    """In these modes and resolutions the model makes these durations only; none: no such video."""
+
+    modes = serializers.ListField(child=serializers.ChoiceField(choices=MODES))
+    resolutions = serializers.ListField(child=serializers.CharField())
+    durations = serializers.ListField(child=serializers.IntegerField())
+
+
 class ModelSerializer(serializers.Serializer[Any]):
     """A model of the catalogue; `credits` is its price at its own defaults."""
 
@@ -275,11 +291,19 @@ class ModelSerializer(serializers.Serializer[Any]):
     default_duration = serializers.IntegerField()
     max_duration = serializers.IntegerField()
     durations = serializers.ListField(child=serializers.IntegerField())
+    restrictions = RestrictionSerializer(many=True)
+    end_image_alone = serializers.BooleanField(
+        help_text="Whether it takes an end image without a start image."
+    )
     resolutions = serializers.ListField(child=serializers.CharField())
     ratios = serializers.ListField(child=serializers.CharField())
     default_ratio = serializers.CharField()
     styles = serializers.ListField(child=serializers.CharField())
-    max_prompt_length = serializers.IntegerField()
+    max_prompt_length = serializers.IntegerField(help_text="In characters; 0: it takes no prompt.")
+    spoken_characters_per_second = serializers.IntegerField(
+        allow_null=True,
+        help_text="The model speaks its prompt: how much of it goes into a second. null: it doesn't.",
+    )
     negative_prompt = serializers.BooleanField()
     audio = serializers.BooleanField()
     enhance = serializers.BooleanField()
@@ -297,7 +321,10 @@ class ModelSerializer(serializers.Serializer[Any]):
     deprecated_at = serializers.DateTimeField(allow_null=True)
     retires_at = serializers.DateTimeField(allow_null=True)
     successor = serializers.CharField(allow_null=True)
-    health = serializers.ChoiceField(choices=["available", "unavailable", "retired"])
+    health = serializers.ChoiceField(
+        choices=["available", "failing", "unavailable", "retired"],
+        help_text="failing: it can be asked, and its vendor is out of order at the moment.",
+    )
 
 
 class StorageSerializer(serializers.Serializer[User]):

@@ -207,6 +207,7 @@ class GenerationsView(APIView):
                     start_after=data.get("start_after"),
                     start_by=data.get("start_by"),
                     finish_by=data.get("finish_by"),
+                    fallback=data["fallback"],
                 ),
             )
             return created_answer(made, now.now)
@@ -325,7 +326,9 @@ class RetryView(APIView):
         data = checked(RetrySerializer(data=request.data))
 
         def act() -> Answer:
-            made = retrying.retry(owner, generation_id, max_credits=data.get("max_credits"))
+            made = retrying.retry(
+                owner, generation_id, max_credits=data.get("max_credits"), fallback=data["fallback"]
+            )
             return created_answer(made, made.generation.created_at)
 
         answer = once(request, act)

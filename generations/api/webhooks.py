@@ -16,13 +16,12 @@ logger = logging.getLogger(__name__)
 def webhook(request: HttpRequest, provider: str, token: str) -> JsonResponse:
     """Take a delivery and answer at once. 400 for what we can't trust, without saying why; 500 so that it comes again."""
     try:
-        length = int(request.headers.get("Content-Length") or 0)
-    except ValueError:
-        length = receiving.MAX_BYTES + 1
-    if length > receiving.MAX_BYTES:
-        return JsonResponse({"status": "refused"}, status=413)
-    try:
-        new = receiving.receive(provider, token, request.headers, request.body)
+        to = receiving.addressee(provider, token)
+        # Of a body that is too long nothing is kept, whatever its header says of it.
+        body = request.read(to.max_bytes + 1)
+        if len(body) > to.max_bytes:
+            return JsonResponse({"status": "refused"}, status=413)
+        new = receiving.receive(to, request.headers, body)
     except receiving.Refused as refused:
         logger.warning("webhook of %s refused: %s", provider[:40], refused)
         return JsonResponse({"status": "refused"}, status=400)

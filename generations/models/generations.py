@@ -200,6 +200,8 @@ class Attempt(models.Model):
     number = models.PositiveSmallIntegerField()
     provider = models.CharField(max_length=40)
     model = models.CharField(max_length=100)
+    # Which of our accounts at the provider submits it, and follows it up.
+    account = models.CharField(max_length=40, db_default="main", default="main")
     state = models.CharField(max_length=12, choices=AttemptState.choices, default=AttemptState.INTENDED)
     fence = models.BigIntegerField()
 
@@ -219,6 +221,8 @@ class Attempt(models.Model):
     )
     cost_amount = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
     cost_currency = models.CharField(max_length=3, blank=True, default="")
+    # What the rate card says that the vendor will charge, in USD: what budgets count until the vendor says more.
+    cost_expected = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
 
     created_at = models.DateTimeField(db_default=AppNow())
     submitted_at = models.DateTimeField(null=True, blank=True)
@@ -259,6 +263,18 @@ class Attempt(models.Model):
                 fields=["created_at"],
                 condition=Q(state=AttemptState.UNKNOWN),
                 name="generations_attempt_unknown",
+            ),
+            # What an account does at the moment, and what it did and spent in a day or month.
+            models.Index(
+                fields=["provider", "account", "model"],
+                include=["created_at"],
+                condition=Q(state__in=["intended", "submitted", "running", "unknown"]),
+                name="generations_attempt_at_work",
+            ),
+            models.Index(
+                fields=["provider", "account", "-created_at"],
+                include=["model", "state", "cost_amount", "cost_currency", "cost_expected"],
+                name="generations_attempt_account",
             ),
         ]
 

@@ -170,6 +170,7 @@ def _parcel(lease: Lease, attempt: Attempt) -> Parcel:
     generation = attempt.generation
     return Parcel(
         provider=attempt.provider,
+        account=attempt.account,
         external_id=attempt.external_id or "",
         asset_id=asset_id_of(generation.id),
         picture_id=uuid5(attempt.id, "picture"),

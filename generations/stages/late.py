@@ -7,7 +7,9 @@ from uuid import UUID
 from generations import attempts, transitions
 from generations.delivery import Delivered
 from generations.models import Attempt, AttemptState, Generation, GenerationStatus
+from generations.rendering import render_request
 from generations.stages.deliver import Deliver, DeliverExamined, save_output
+from generations.stages.reconcile import LookUpWork
 from providers import registry
 from providers.contract import RenderState, RenderUpdate
 from providers.errors import FailureCode, ProviderError
@@ -30,15 +32,15 @@ class LateAnswer:
     update: RenderUpdate | None
 
 
-class FindLate(Stage[Attempt, LateAnswer]):
+class FindLate(Stage[LookUpWork, LateAnswer]):
     """Ask once what became of an attempt whose outcome was unknown when its clip failed."""
 
     name = "find_late"
     deadline = 40.0
 
-    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Attempt | Next]:
+    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, LookUpWork | Next]:
         latest = attempts.latest([lease.subject_id for lease in leases])
-        begun: dict[UUID, Attempt | Next] = {}
+        begun: dict[UUID, LookUpWork | Next] = {}
         for lease in leases:
             attempt = latest[lease.subject_id]
             if not is_wanted(attempt.generation):
@@ -46,23 +48,31 @@ class FindLate(Stage[Attempt, LateAnswer]):
             elif attempt.given_url is not None:
                 begun[lease.job_id] = Continue(stage=delivering_late(attempt.generation))
             else:
-                begun[lease.job_id] = attempt
+                begun[lease.job_id] = LookUpWork(
+                    attempt=attempt, request=render_request(attempt.generation, attempt.account)
+                )
         return begun
 
-    def call(self, work: Attempt) -> LateAnswer:
-        provider = registry.provider(work.provider)
+    def call(self, work: LookUpWork) -> LateAnswer:
+        attempt = work.attempt
+        provider = registry.provider(attempt.provider, attempt.account)
         try:
-            update = provider.fetch(work.external_id) if work.external_id else provider.find(work.id.hex)
+            update = (
+                provider.fetch(attempt.external_id)
+                if attempt.external_id
+                else provider.find(attempt.id.hex, request=work.request, since=attempt.created_at)
+            )
         except ProviderError:
             update = None
-        return LateAnswer(attempt=work, update=update)
+        return LateAnswer(attempt=attempt, update=update)
 
     def finish(self, outcomes: Sequence[Outcome[LateAnswer]]) -> Mapping[UUID, Next]:
         nexts: dict[UUID, Next] = {}
         for outcome in outcomes:
             attempt, update = outcome.answer.attempt, outcome.answer.update
+            if update is not None and not attempts.record_external_id(attempt.id, update.external_id):
+                update = None
             if update is not None:
-                attempts.record_external_id(attempt.id, update.external_id)
                 attempts.record_cost(attempt, update.cost)
             if not outcome.held:
                 continue

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from generations import attempts, history, polling, transitions
+from generations import attempts, history, polling, transitions, vendor_health
 from generations.kinds import delivering
 from generations.models import Attempt, AttemptState, Generation, GenerationStatus
 from generations.stages.endings import again_or_next, end_cancelled, end_failed, ended, next_or_failed
@@ -65,7 +65,7 @@ class Poll(Stage[PollWork, PollAnswer]):
         return begun
 
     def call(self, work: PollWork) -> PollAnswer:
-        provider = registry.provider(work.attempt.provider)
+        provider = registry.provider(work.attempt.provider, work.attempt.account)
         external_id = work.attempt.external_id or ""
         cancel: CancelOutcome | None = None
         try:
@@ -83,6 +83,7 @@ class Poll(Stage[PollWork, PollAnswer]):
         held = [outcome for outcome in ordered if outcome.held]
         for outcome in ordered:
             _record_facts(outcome.answer)
+            vendor_health.after_look(outcome.answer.work.attempt, outcome.answer.error)
         started = transitions.start(
             [
                 outcome.answer.work.attempt.generation
@@ -153,6 +154,7 @@ def _decide(lease: Lease, answer: PollAnswer, news: Sequence[Change]) -> Next:
         Attempt.objects.filter(id=attempt.id).update(failed_calls=0)
     if update.state == RenderState.SUCCEEDED:
         attempts.move(attempt, AttemptState.SUCCEEDED)
+        vendor_health.after_render(attempt, None)
         return Continue(
             stage=delivering(examined=generation.examined),
             progress=95,
@@ -164,6 +166,7 @@ def _decide(lease: Lease, answer: PollAnswer, news: Sequence[Change]) -> Next:
         return _stopped(lease, generation, answer.work.cancel_reason or "provider_cancelled", proven=True)
     if update.state == RenderState.FAILED:
         error = update.failure
+        vendor_health.after_render(attempt, error)
         assert error is not None, "the contract promises a failure"
         attempts.record_failure(attempt, error)
         return again_or_next(lease, attempt, error)

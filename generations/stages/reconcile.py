@@ -7,13 +7,20 @@ from uuid import UUID
 
 from django.conf import settings
 
-from generations import attempts
+from generations import attempts, receiving, vendor_health
 from generations.models import Attempt, AttemptState, Generation
+from generations.rendering import render_request
 from generations.stages.endings import end_cancelled, end_failed, ended
 from providers import http, registry
-from providers.contract import RenderUpdate
-from providers.errors import ProviderError, RateLimited, UnsupportedFeature
+from providers.contract import RenderRequest, RenderUpdate
+from providers.errors import ProviderError, RateLimited, ReadFailed, UnsupportedFeature
 from workers.jobs import BEGIN_SECONDS, Continue, Lease, Next, Outcome, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpWork:
+    attempt: Attempt
+    request: RenderRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +32,20 @@ class LookUp:
     error: ProviderError | None = None
 
 
-class Reconcile(Stage[Attempt, LookUp]):
+class Reconcile(Stage[LookUpWork, LookUp]):
     name = "reconcile"
     label = "checking"
     deadline = 40.0
 
-    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, Attempt | Next]:
+    def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, LookUpWork | Next]:
         latest = attempts.latest([lease.subject_id for lease in leases])
-        begun: dict[UUID, Attempt | Next] = {}
+        begun: dict[UUID, LookUpWork | Next] = {}
         for lease in sorted(leases, key=lambda lease: str(lease.owner_id)):
             attempt = latest[lease.subject_id]
             generation = attempt.generation
             if generation.ended_at is not None:
                 begun[lease.job_id] = ended(lease, generation)
-            elif attempt.external_id is not None:
+            elif attempt.external_id is not None or _was_told(attempt):
                 # A webhook or a late answer named it meanwhile.
                 attempts.move(attempt, AttemptState.SUBMITTED)
                 begun[lease.job_id] = Continue(stage="poll")
@@ -53,21 +60,30 @@ class Reconcile(Stage[Attempt, LookUp]):
                     retryable=True,
                 )
             else:
-                begun[lease.job_id] = attempt
+                begun[lease.job_id] = LookUpWork(
+                    attempt=attempt, request=render_request(generation, attempt.account)
+                )
         return begun
 
-    def call(self, work: Attempt) -> LookUp:
+    def call(self, work: LookUpWork) -> LookUp:
+        attempt = work.attempt
         try:
-            return LookUp(attempt=work, found=registry.provider(work.provider).find(work.id.hex))
+            found = registry.provider(attempt.provider, attempt.account).find(
+                attempt.id.hex, request=work.request, since=attempt.created_at
+            )
         except ProviderError as error:
-            return LookUp(attempt=work, error=error)
+            return LookUp(attempt=attempt, error=error)
+        return LookUp(attempt=attempt, found=found)
 
     def finish(self, outcomes: Sequence[Outcome[LookUp]]) -> Mapping[UUID, Next]:
         nexts: dict[UUID, Next] = {}
         for outcome in sorted(outcomes, key=lambda outcome: str(outcome.lease.owner_id)):
             look_up = outcome.answer
-            if look_up.found is not None:
-                attempts.record_external_id(look_up.attempt.id, look_up.found.external_id)
+            vendor_health.after_look(look_up.attempt, look_up.error)
+            if look_up.found is not None and not attempts.record_external_id(
+                look_up.attempt.id, look_up.found.external_id
+            ):
+                look_up = LookUp(attempt=look_up.attempt, error=ReadFailed(look_up.attempt.provider))
             if outcome.held:
                 nexts[outcome.lease.job_id] = _decide(outcome.lease, look_up)
         return nexts
@@ -77,6 +93,12 @@ class Reconcile(Stage[Attempt, LookUp]):
         return end_failed(
             generation, code="internal_error", message="It could not be checked: our fault.", retryable=True
         )
+
+
+def _was_told(attempt: Attempt) -> bool:
+    """Whether a webhook that came before the answer was lost has told us the vendor's id."""
+    told = receiving.told_id(attempt)
+    return told is not None and attempts.record_external_id(attempt.id, told)
 
 
 def _decide(lease: Lease, look_up: LookUp) -> Next:
@@ -100,7 +122,7 @@ def _decide(lease: Lease, look_up: LookUp) -> Next:
 
 def _is_proof(lease: Lease, attempt: Attempt) -> bool:
     """Whether "not seen" now means "never accepted": the vendor says after how long it does."""
-    certain_after = registry.provider(attempt.provider).find_is_authoritative_after
+    certain_after = registry.kind(attempt.provider).find_is_authoritative_after
     if certain_after is None:
         return False
     sent_within = timedelta(seconds=BEGIN_SECONDS + http.client().config.total_seconds)

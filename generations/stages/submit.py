@@ -8,14 +8,17 @@ from uuid import UUID
 
 from django.conf import settings
 
-from generations import assets, attempts, history, polling
+from generations import attempts, history, polling, vendor_accounts, vendor_health
 from generations.callbacks import callback_url
 from generations.kinds import gate_of
 from generations.models import Attempt, AttemptState, Generation
+from generations.rendering import render_request
 from generations.stages.endings import end_cancelled, end_failed, ended, next_or_failed, overdue
+from generations.vendor_accounts import Obstacle, Place, Refused
+from generations.vendor_health import BUSY_PAUSE, REFUSED_PAUSE
 from providers import registry
 from providers.catalogue import MODELS
-from providers.contract import InputMedia, Mode, RenderRequest, Submission
+from providers.contract import RenderRequest, Submission
 from providers.errors import (
     CredentialsRefused,
     NotConfigured,
@@ -31,10 +34,10 @@ logger = logging.getLogger(__name__)
 
 # How long a clip waits for a provider that can't be reached or refuses our account, before it fails.
 UNREACHABLE_FOR = timedelta(minutes=30)
-# How long a vendor that refuses our account is left alone.
-REFUSED_PAUSE_SECONDS = 60.0
-# A vendor that says "slow down" without saying how long.
-BUSY_PAUSE = timedelta(seconds=10)
+# A clip that has other models to go to doesn't wait longer than this for one that takes no work.
+PATIENCE = timedelta(seconds=45)
+# How soon a line is looked at again: what stands in the way may be gone earlier.
+LONGEST_WAIT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
         }
         latest = attempts.latest(generations)
         begun: dict[UUID, SubmitWork | Next] = {}
-        fresh: list[tuple[Lease, Generation, int]] = []
+        fresh: list[tuple[Lease, Generation, Attempt | None]] = []
         for lease in sorted(leases, key=lambda lease: str(lease.owner_id)):
             generation = generations[lease.subject_id]
             attempt = latest.get(generation.id)
@@ -83,19 +86,42 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
             elif (late := overdue(generation, lease)) is not None:
                 begun[lease.job_id] = end_failed(generation, code=late[0], message=late[1], retryable=True)
             else:
-                fresh.append((lease, generation, attempt.number + 1 if attempt else 1))
-        made = attempts.intend([(generation, number, lease.fence) for lease, generation, number in fresh])
-        for (lease, generation, _), attempt in zip(fresh, made, strict=True):
+                fresh.append((lease, generation, attempt))
+        return begun | self._placed(fresh)
+
+    def _placed(
+        self, fresh: Sequence[tuple[Lease, Generation, Attempt | None]]
+    ) -> dict[UUID, SubmitWork | Next]:
+        """An intent on disk for each clip that one of our accounts may submit now; the others wait, or go elsewhere."""
+        if not fresh:
+            return {}
+        begun: dict[UUID, SubmitWork | Next] = {}
+        intents: list[tuple[Lease, attempts.Intent]] = []
+        found = vendor_accounts.places([generation for _, generation, _ in fresh], fresh[0][0].now)
+        for (lease, generation, last), place in zip(fresh, found, strict=True):
+            if isinstance(place, Place):
+                intent = attempts.Intent(
+                    generation=generation,
+                    number=last.number + 1 if last else 1,
+                    fence=lease.fence,
+                    account=place.account,
+                    cost_expected=place.cost_expected,
+                )
+                intents.append((lease, intent))
+            else:
+                begun[lease.job_id] = _no_place(lease, generation, last, place)
+        made = attempts.intend([intent for _, intent in intents])
+        for (lease, intent), attempt in zip(intents, made, strict=True):
             begun[lease.job_id] = SubmitWork(
                 attempt=attempt,
-                request=render_request(generation),
-                callback_url=callback_url(generation.provider, attempt.id),
+                request=render_request(intent.generation, attempt.account),
+                callback_url=callback_url(attempt.provider, attempt.id),
             )
         return begun
 
     def call(self, work: SubmitWork) -> SubmitAnswer:
         try:
-            submission = registry.provider(work.attempt.provider).submit(
+            submission = registry.provider(work.attempt.provider, work.attempt.account).submit(
                 work.request, client_token=work.attempt.id.hex, callback_url=work.callback_url
             )
         except ProviderError as error:
@@ -106,6 +132,9 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
         nexts: dict[UUID, Next] = {}
         for outcome in sorted(outcomes, key=lambda outcome: str(outcome.lease.owner_id)):
             answer = outcome.answer
+            vendor_health.after_submission(
+                answer.attempt, answer.error, answer.submission.per_minute if answer.submission else None
+            )
             if answer.submission is not None:
                 attempts.record_external_id(answer.attempt.id, answer.submission.external_id)
             if outcome.held:
@@ -143,17 +172,16 @@ def _decide(lease: Lease, answer: SubmitAnswer) -> Next:
     attempts.record_failure(attempt, error)
     number, asked_since = attempts.at_its_model(attempt)
     waited = lease.now - asked_since
-    gate = gate_of(generation.provider)
     if isinstance(error, RateLimited):
         wait = error.retry_after or BUSY_PAUSE
-        gates.pause(gate, wait.total_seconds())
-        if waited < settings.BUSY_FOR:
-            return Continue(stage="submit", due_in=wait, place="line up")
+        _hold_back(generation.provider, wait, of_model=error.of_model)
+        if waited < settings.BUSY_FOR and not _goes_elsewhere(generation, wait):
+            return Continue(stage="submit", due_in=_with_more(generation, wait), place="line up")
     elif isinstance(error, CredentialsRefused | NotConfigured):
         logger.error("%s refuses our account", generation.provider, extra={"alarm": "credentials_refused"})
-        gates.pause(gate, REFUSED_PAUSE_SECONDS)
-        if waited < UNREACHABLE_FOR:
-            return Continue(stage="submit", due_in=timedelta(seconds=REFUSED_PAUSE_SECONDS), place="line up")
+        _hold_back(generation.provider, REFUSED_PAUSE)
+        if waited < UNREACHABLE_FOR and not _goes_elsewhere(generation, REFUSED_PAUSE):
+            return Continue(stage="submit", due_in=_with_more(generation, REFUSED_PAUSE), place="line up")
     elif isinstance(error, NotSent) and waited < UNREACHABLE_FOR:
         return Continue(stage="submit", due_in=polling.after_failure(number), place="line up")
     return next_or_failed(
@@ -161,36 +189,53 @@ def _decide(lease: Lease, answer: SubmitAnswer) -> Next:
     )
 
 
+def _no_place(lease: Lease, generation: Generation, last: Attempt | None, refused: Refused) -> Next:
+    """What becomes of a clip that none of our accounts may submit now. Nothing was sent: that much is proven."""
+    alarm = refused.obstacle in (Obstacle.BUDGET, Obstacle.NO_ACCOUNT)
+    if alarm:
+        logger.error("%s: %s", generation.provider, refused.obstacle, extra={"alarm": refused.obstacle.value})
+    if refused.whole:
+        gates.pause(gate_of(generation.provider), min(refused.wait, LONGEST_WAIT).total_seconds())
+    since = last.ended_at if last is not None and last.ended_at is not None else lease.created_at
+    busy = refused.obstacle in (Obstacle.FULL, Obstacle.PAUSED)
+    patience = settings.BUSY_FOR if busy else UNREACHABLE_FOR
+    if not alarm and lease.now - since < patience and not _goes_elsewhere(generation, refused.wait):
+        return Continue(stage="submit", due_in=min(refused.wait, LONGEST_WAIT), place="line up")
+    return next_or_failed(
+        lease,
+        generation,
+        code=refused.obstacle.value,
+        message=_NO_PLACE[refused.obstacle].format(provider=generation.provider),
+        retryable=True,
+    )
+
+
+_NO_PLACE = {
+    Obstacle.FULL: "{provider} was busy for too long.",
+    Obstacle.PAUSED: "{provider} took no more work for too long.",
+    Obstacle.FAILING: "{provider} was out of order for too long.",
+    Obstacle.BUDGET: "No more videos are made with {provider} for now.",
+    Obstacle.NO_ACCOUNT: "{provider} is not configured any more.",
+}
+
+
+def _goes_elsewhere(generation: Generation, wait: timedelta) -> bool:
+    """Whether the clip rather asks another model than wait so long for this one."""
+    return bool(generation.alternatives) and wait >= PATIENCE
+
+
+def _hold_back(provider: str, wait: timedelta, *, of_model: bool = False) -> None:
+    """Nobody need come to a line whose only account is paused."""
+    if not of_model and len(registry.accounts(provider)) == 1:
+        gates.pause(gate_of(provider), wait.total_seconds())
+
+
+def _with_more(generation: Generation, wait: timedelta) -> timedelta:
+    """How long to wait for an account that is paused: not at all where there is another to ask."""
+    return timedelta(0) if len(registry.accounts(generation.provider)) > 1 else min(wait, LONGEST_WAIT)
+
+
 def safety_interval(generation: Generation) -> float | None:
     """Seconds between polls where the vendor is expected to call us; None where it isn't."""
     model = MODELS.get(generation.model)
     return settings.SAFETY_POLL_SECONDS if model is not None and model.webhook_expected else None
-
-
-def render_request(generation: Generation) -> RenderRequest:
-    """The clip in the provider's terms; inputs as pre-signed URLs that outlive the vendor's queue."""
-
-    def media(name: str) -> InputMedia | None:
-        asset = getattr(generation, name)
-        if asset is None:
-            return None
-        url = assets.signed_input_url(asset, settings.INPUT_URL_VALID)
-        return InputMedia(url=url, media_type=asset.media_type)
-
-    return RenderRequest(
-        model=MODELS[generation.model].vendor_model,
-        mode=Mode(generation.mode),
-        prompt=generation.prompt,
-        negative_prompt=generation.negative_prompt,
-        style=generation.style or None,
-        duration_seconds=generation.duration_seconds,
-        resolution=generation.resolution,
-        ratio=generation.ratio,
-        start_image=media("start_image"),
-        end_image=media("end_image"),
-        source_video=media("source_video"),
-        audio=generation.audio,
-        enhance=generation.enhance,
-        seed=generation.seed,
-        controls=generation.controls,
-    )

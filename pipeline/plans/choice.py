@@ -69,7 +69,7 @@ def choose(need: Need, offers: Offers, preference: Preference) -> tuple[Choice, 
         (offer, length, credits)
         for offer in offers.values()
         if not _obstacle(need, offer)
-        and (length := offer.clip_seconds(need.seconds)) is not None
+        and (length := offer.clip_seconds(need.seconds, need.mode, need.resolution)) is not None
         and (
             credits := offer.credits(
                 seconds=length, resolution=need.resolution, start_image=need.mode == Mode.IMAGE
@@ -120,8 +120,8 @@ def _obstacle(need: Need, offer: Offer) -> str:
         return f"it does not make {need.resolution}"
     if need.prompt_length > model.max_prompt_length:
         return f"it reads prompts of up to {model.max_prompt_length} characters"
-    if offer.clip_seconds(need.seconds) is None:
-        return f"its clips are at most {model.max_duration} s"
+    if offer.clip_seconds(need.seconds, need.mode, need.resolution) is None:
+        return f"its clips are at most {max(model.durations_for(need.mode, need.resolution), default=0)} s"
     return ""
 
 

@@ -23,9 +23,10 @@ class Offer:
     healthy: bool = True
     """False: it fails too often at the moment, or its vendor is stopped."""
 
-    def clip_seconds(self, seconds: float) -> int | None:
-        """The shortest clip it makes that shows so many seconds; None if none is long enough."""
-        return next((length for length in self.model.durations if length >= seconds - 1e-6), None)
+    def clip_seconds(self, seconds: float, mode: Mode, resolution: str) -> int | None:
+        """The shortest such clip it makes that shows so many seconds; None if none is long enough."""
+        lengths = self.model.durations_for(mode, resolution)
+        return next((length for length in lengths if length >= seconds - 1e-6), None)
 
     def credits(self, *, seconds: int, resolution: str, start_image: bool) -> int | None:
         """What such a clip costs; None where the card has no price for it."""

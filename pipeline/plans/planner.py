@@ -127,7 +127,7 @@ def clip_lengths(offers: Offers, brief: Brief) -> tuple[int, ...]:
         and brief.ratio in offer.model.ratios
         and brief.resolution in offer.model.resolutions
         and Mode.TEXT in offer.model.modes
-        for length in offer.model.durations
+        for length in offer.model.durations_for(Mode.TEXT, brief.resolution)
         if length <= LONGEST_SEGMENT
     }
     if not found:

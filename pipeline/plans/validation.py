@@ -117,8 +117,9 @@ def _of_model(film: Film, one: Segment, offers: Offers) -> list[tuple[str, str]]
     if offer is None:
         return [("model", f"{one.model} is not available.")]
     model, found = offer.model, []
-    if one.clip_seconds not in model.durations:
-        lengths = ", ".join(str(length) for length in model.durations)
+    offered = model.durations_for(mode_of(one), film.resolution)
+    if one.clip_seconds not in offered:
+        lengths = ", ".join(str(length) for length in offered) or "no such"
         found.append(("clip_seconds", f"{model.id} makes clips of {lengths} s."))
     if mode_of(one) not in model.modes:
         found.append(("model", f"{model.id} can't start with an image."))

@@ -1,14 +1,13 @@
 """The catalogue: every model the product knows, as facts in code.
 
-`MODELS` maps our model id to its facts, in the order they are listed to users. One file per vendor.
+`MODELS` maps our model id to its facts, in the order they are listed to users. A vendor's models stand beside its
+adapter, in the file that `providers.registry` names.
 """
 
 from collections.abc import Mapping
-from itertools import chain
 from types import MappingProxyType
 
-from . import sandbox
-from .facts import (
+from providers.facts import (
     ChoiceControl,
     ContentType,
     Control,
@@ -16,13 +15,13 @@ from .facts import (
     NumberControl,
     PriceUnit,
     ProviderLimits,
+    Restriction,
     SwitchControl,
     VideoModel,
 )
+from providers.vendors import models
 
-MODELS: Mapping[str, VideoModel] = MappingProxyType(
-    {model.id: model for model in chain(sandbox.MODELS)},
-)
+MODELS: Mapping[str, VideoModel] = MappingProxyType({model.id: model for model in models()})
 
 __all__ = [
     "MODELS",
@@ -33,6 +32,7 @@ __all__ = [
     "NumberControl",
     "PriceUnit",
     "ProviderLimits",
+    "Restriction",
     "SwitchControl",
     "VideoModel",
 ]

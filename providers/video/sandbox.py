@@ -1,7 +1,10 @@
-"""The sandbox provider's adapter; its API is in `providers/sandbox/__init__.py`."""
+"""The sandbox: real video without a vendor, and every way in which a vendor can misbehave.
+
+Its API is in `providers/sandbox/__init__.py`.
+"""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from json import JSONDecodeError, loads
 from typing import Any, ClassVar, Self
@@ -17,6 +20,7 @@ from providers.contract import (
     RenderUpdate,
     Submission,
     VideoProvider,
+    Webhooks,
 )
 from providers.errors import (
     FailureCode,
@@ -26,9 +30,166 @@ from providers.errors import (
     RenderFailed,
     UnsupportedFeature,
 )
+from providers.facts import ChoiceControl, ContentType, NumberControl, PriceUnit, ProviderLimits, VideoModel
 from providers.http import BadStatus, Client, HttpError, UnusableBody, client
 from providers.signatures import verify
 from providers.submission import read_error, submission_error
+
+FAULTS = (
+    "slow",
+    "stuck",
+    "failed",
+    "moderated",
+    "moderated_at_submit",
+    "rate_limited",
+    "server_error",
+    "server_error_after_accepting",
+    "timeout_after_accepting",
+    "malformed_json",
+    "malformed_status",
+    "unknown_status",
+    "unknown_end",
+    "done_without_media",
+    "truncated_video",
+    "expired_link",
+    "webhook_late",
+    "webhook_twice",
+    "webhook_out_of_order",
+    "webhook_forged",
+    "webhook_before_answer",
+    "no_webhook",
+    "refuse_cancel",
+    "ignore_cancel",
+)
+"""What `controls.fault` takes; `providers/sandbox/faults.py` says what each does."""
+
+LIMITS = ProviderLimits(concurrent=10_000, per_minute=6_000)
+
+_FAULT = ChoiceControl(name="fault", description="Misbehave on purpose, to test a client.", choices=FAULTS)
+_SECONDS = NumberControl(
+    name="seconds",
+    description="How long the render takes at least, in seconds of real time.",
+    minimum=0,
+    maximum=86_400,
+)
+
+MODELS = (
+    VideoModel(
+        id="sandbox/motion-1",
+        provider="sandbox",
+        pretends=True,
+        vendor_model="motion-1",
+        name="Sandbox Motion 1",
+        description="Free moving pictures with your prompt on them, for building and testing.",
+        modes=frozenset({Mode.TEXT, Mode.IMAGE, Mode.FIRST_LAST}),
+        end_image_alone=True,
+        default_duration=5,
+        durations=range(2, 16),
+        resolutions=("480p", "720p", "1080p", "4K"),
+        ratios=("16:9", "9:16", "1:1", "4:5"),
+        styles=("realistic", "cinematic", "artistic", "commercial"),
+        max_prompt_length=5_000,
+        negative_prompt=True,
+        audio=True,
+        enhance=True,
+        seed=True,
+        controls=(
+            ChoiceControl(
+                name="camera",
+                description="How the camera moves.",
+                choices=("static", "zoom_in", "zoom_out", "pan_left", "pan_right"),
+                default="zoom_in",
+            ),
+            NumberControl(
+                name="motion_strength",
+                description="How much moves, from 0 (still) to 1.",
+                minimum=0,
+                maximum=1,
+                default=0.5,
+            ),
+            _FAULT,
+            _SECONDS,
+        ),
+        strengths=frozenset(ContentType) - {ContentType.TALKING_PERSON},
+        quality=3,
+        price_unit=PriceUnit.SECOND,
+        expected_seconds=timedelta(seconds=4),
+        webhook_expected=True,
+        limits=LIMITS,
+    ),
+    VideoModel(
+        id="sandbox/motion-fast",
+        provider="sandbox",
+        pretends=True,
+        vendor_model="motion-fast",
+        name="Sandbox Motion Fast",
+        description="The quickest sandbox model: text only, 720p.",
+        modes=frozenset({Mode.TEXT}),
+        default_duration=4,
+        durations=range(2, 11),
+        resolutions=("720p",),
+        ratios=("16:9", "9:16"),
+        max_prompt_length=1_000,
+        controls=(_FAULT, _SECONDS),
+        strengths=frozenset({ContentType.TEXT, ContentType.ANIMATION}),
+        quality=1,
+        price_unit=PriceUnit.CLIP,
+        expected_seconds=timedelta(seconds=2),
+        webhook_expected=True,
+        limits=LIMITS,
+    ),
+    VideoModel(
+        id="sandbox/motion-pro",
+        provider="sandbox",
+        pretends=True,
+        vendor_model="motion-pro",
+        name="Sandbox Motion Pro",
+        description="As Motion 1, with longer clips, for accounts on the pro tier.",
+        modes=frozenset({Mode.TEXT, Mode.IMAGE, Mode.FIRST_LAST}),
+        end_image_alone=True,
+        default_duration=8,
+        durations=range(4, 31),
+        resolutions=("720p", "1080p", "4K"),
+        ratios=("16:9", "9:16", "1:1"),
+        styles=("realistic", "cinematic"),
+        max_prompt_length=5_000,
+        negative_prompt=True,
+        audio=True,
+        seed=True,
+        controls=(_FAULT, _SECONDS),
+        requires_tier="pro",
+        strengths=frozenset(ContentType),
+        quality=4,
+        price_unit=PriceUnit.SECOND,
+        expected_seconds=timedelta(seconds=8),
+        webhook_expected=True,
+        limits=LIMITS,
+    ),
+    VideoModel(
+        id="sandbox/classic",
+        provider="sandbox",
+        pretends=True,
+        vendor_model="classic",
+        name="Sandbox Classic",
+        description="The first sandbox model, retired.",
+        modes=frozenset({Mode.TEXT}),
+        default_duration=5,
+        durations=(5, 10),
+        resolutions=("720p",),
+        ratios=("16:9",),
+        max_prompt_length=1_000,
+        available_from=datetime(2025, 1, 1, tzinfo=UTC),
+        deprecated_at=datetime(2026, 1, 1, tzinfo=UTC),
+        retires_at=datetime(2026, 7, 1, tzinfo=UTC),
+        successor="sandbox/motion-1",
+        strengths=frozenset(),
+        quality=1,
+        watermark=True,
+        price_unit=PriceUnit.CLIP,
+        expected_seconds=timedelta(seconds=4),
+        limits=LIMITS,
+    ),
+)
 
 # The service's word, ours. Everything else is UNKNOWN.
 STATES: Mapping[str, RenderState] = {
@@ -55,6 +216,8 @@ OF_THE_SANDBOX = frozenset({"fault", "seconds"})
 class SandboxProvider(VideoProvider):
     name = "sandbox"
     settings: ClassVar[Sequence[str]] = ("SANDBOX_URL", "SANDBOX_API_KEY", "SANDBOX_WEBHOOK_SECRET")
+    webhooks = Webhooks.SIGNED
+    reports_cost = True
     # An order is on disk before it is answered and listed at once; the wait covers one still being read.
     find_is_authoritative_after = timedelta(seconds=10)
 
@@ -100,7 +263,7 @@ class SandboxProvider(VideoProvider):
             raise read_error(self.name, error) from None
         return CancelOutcome.ACCEPTED
 
-    def find(self, client_token: str) -> RenderUpdate | None:
+    def find(self, client_token: str, *, request: RenderRequest, since: datetime) -> RenderUpdate | None:
         match self._get(f"/v1/videos?client_reference={quote(client_token, safe='')}"):
             case {"results": []}:
                 return None

@@ -4,7 +4,7 @@ Subclass, supply a few answers, inherit the hard cases. The vendor here is a scr
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ from providers.contract import (
     RenderState,
     RenderUpdate,
     VideoProvider,
+    Webhooks,
 )
 from providers.errors import (
     Accepted,
@@ -44,7 +45,10 @@ from .servers import Behaviour, RawServer, answers, serving
 KEY = "vendor-key-CANARY"
 VENDOR_TEXT = "vendor-text-CANARY"
 TOKEN = "attempt-token-1"
+A_VIDEO = "https://files.example/a.mp4?signature=CANARY"
 CALLBACK = "https://studio.example/webhooks/vendor/attempt-token-1/"
+
+BIG = 300_000_000
 
 A_REQUEST = RenderRequest(
     model="a-model",
@@ -60,9 +64,16 @@ IMAGE = InputMedia(url="https://store.example/start.png?signature=CANARY", media
 class VideoProviderContract:
     """Subclass as `TestSomething` and supply the parts below."""
 
+    kind: ClassVar[type[VideoProvider]]
     words: ClassVar[Mapping[str, RenderState]]
     """Every status word of the vendor's documentation, and ours for it."""
     request: ClassVar[RenderRequest] = A_REQUEST
+    key_in_body: ClassVar[bool] = False
+    """Whether the vendor wants its key there."""
+    callback_in_body: ClassVar[bool] = True
+    """Whether the vendor is told with each submission where to call."""
+    has_words: ClassVar[bool] = True
+    """Whether the vendor says in a word where a render stands, so that it may be one that we don't know."""
 
     def adapter(self, url: str, http: Client) -> VideoProvider:
         """The adapter, its vendor at `url`, its key KEY."""
@@ -72,9 +83,21 @@ class VideoProviderContract:
         """The vendor's JSON for an accepted submission."""
         raise NotImplementedError
 
-    def status(self, external_id: str, word: str, *, media: bool = True) -> Any:
-        """The vendor's JSON for a render with this status word, with its video if it is done and `media`."""
+    def status(self, external_id: str, word: str, *, media: bool = True, url: str = A_VIDEO) -> Any:
+        """The vendor's JSON for a render with this status word, with its video at `url` if it is done and `media`."""
         raise NotImplementedError
+
+    def moderated(self, external_id: str) -> Any:
+        """The vendor's JSON for a render that its content policy ended; None where it has no such answer."""
+        return None
+
+    def done(self, url: str, size: int) -> Iterable[bytes]:
+        """The vendor's JSON, piece by piece, for a finished render of `size` bytes that can be had at `url`.
+
+        An adapter whose vendor puts the video itself into its answer puts it there.
+        """
+        word = next(word for word, state in self.words.items() if state is RenderState.SUCCEEDED)
+        return [self.body(self.status("id-1", word, url=url))]
 
     def webhook(self, external_id: str, word: str) -> tuple[dict[str, str], bytes]:
         """A true webhook: headers and body."""
@@ -118,10 +141,12 @@ class VideoProviderContract:
             receipt = self.at(server).submit(self.request, client_token=TOKEN, callback_url=CALLBACK)
         assert receipt.external_id == "id-1"
         sent = server.received[0]
-        assert KEY in sent.head.decode()
-        assert KEY not in sent.body.decode()
+        assert (KEY in sent.head.decode(), KEY in sent.body.decode()) == (
+            not self.key_in_body,
+            self.key_in_body,
+        )
         assert self.request.prompt in sent.body.decode()
-        assert CALLBACK in sent.body.decode()
+        assert (CALLBACK in sent.body.decode()) == self.callback_in_body
 
     def test_a_refused_connection_is_not_sent(self) -> None:
         with pytest.raises(NotSent) as failure:
@@ -180,6 +205,8 @@ class VideoProviderContract:
 
     @pytest.mark.parametrize("word", ["defragmenting", "", "DONE ", "succeeded?", "unknown"])
     def test_a_word_that_nobody_documented_is_not_guessed(self, word: str) -> None:
+        if not self.has_words:
+            return
         update = self.fetched(answers(200, self.body(self.status("id-1", word))))
         assert update.state is RenderState.UNKNOWN
         assert update.vendor_state == word
@@ -192,6 +219,29 @@ class VideoProviderContract:
         assert update.state is RenderState.FAILED
         assert isinstance(update.failure, RenderFailed)
         assert update.failure.code is FailureCode.NO_MEDIA
+
+    def test_what_the_content_policy_ended_says_so(self) -> None:
+        answer = self.moderated("id-1")
+        if answer is None:
+            return
+        update = self.fetched(answers(200, self.body(answer)))
+        assert update.state is RenderState.FAILED
+        assert isinstance(update.failure, RenderFailed)
+        assert update.failure.code is FailureCode.MODERATED
+        assert not update.failure.retryable
+        self.shows_nothing(update.failure)
+
+    def test_a_video_of_300_megabytes_is_downloaded_in_flat_memory(self) -> None:
+        with servers.streaming(self.done, BIG) as url:
+            adapter = self.at(url)
+            http = Client(ClientConfig(allowed_origins=frozenset({url}), read_seconds=5, total_seconds=60))
+            before = servers.reset_peak_memory()
+            output = adapter.fetch("id-1").output
+            assert output is not None
+            sink = servers.Sink()
+            downloaded = http.download(output, sink, max_bytes=BIG, total_seconds=60)
+            assert downloaded.bytes == sink.bytes == BIG
+            assert servers.peak_memory() - before < 32 * 2**20
 
     @pytest.mark.parametrize(
         ("behaviour", "kind"),
@@ -259,15 +309,22 @@ class VideoProviderContract:
 
     def test_a_true_webhook_says_what_a_status_call_says(self) -> None:
         adapter = self.at("http://127.0.0.1:9")
+        if self.kind.webhooks is Webhooks.NONE:
+            with pytest.raises(UnsupportedFeature):
+                adapter.read_webhook({}, b"{}")
+            return
         for word, state in self.words.items():
             headers, body = self.webhook("id-1", word)
             [update] = adapter.read_webhook(headers, body)
             assert (update.external_id, update.state, update.vendor_state) == ("id-1", state, word)
             assert adapter.read_webhook(headers, body) == [update] or update.failure is not None
-        headers, body = self.webhook("id-1", "defragmenting")
-        assert adapter.read_webhook(headers, body)[0].state is RenderState.UNKNOWN
+        if self.has_words:
+            headers, body = self.webhook("id-1", "defragmenting")
+            assert adapter.read_webhook(headers, body)[0].state is RenderState.UNKNOWN
 
     def test_a_forged_webhook_is_refused_before_it_is_read(self) -> None:
+        if self.kind.webhooks is not Webhooks.SIGNED:
+            return
         adapter = self.at("http://127.0.0.1:9")
         forgeries = self.forgeries()
         assert len(forgeries) >= 12

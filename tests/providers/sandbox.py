@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from providers.contract import Mode, RenderRequest, RenderState, RenderUpdate, V
 from providers.http import Answer, Client, ClientConfig
 
 WEBHOOK_SECRET = "whsec_" + "dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0"
+SINCE = datetime(2026, 11, 20, tzinfo=UTC)
 Found = TypeVar("Found")
 ENDS = frozenset({RenderState.SUCCEEDED, RenderState.FAILED, RenderState.CANCELLED})
 

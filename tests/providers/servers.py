@@ -1,12 +1,16 @@
 """Servers on real sockets, for what no mock can show: refusals, resets, silence, garbage."""
 
+import io
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -167,3 +171,71 @@ def full_backlog() -> Iterator[str]:
         finally:
             for filler in fillers:
                 filler.close()
+
+
+class Sink(io.BytesIO):
+    """Takes bytes, counts them and keeps none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def write(self, piece: Any) -> int:
+        self.bytes += len(piece)
+        return len(piece)
+
+
+@contextmanager
+def streaming(done: Callable[[str, int], Iterable[bytes]], size: int) -> Iterator[str]:
+    """A server whose every answer is `done` of its own file, and whose file has `size` bytes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"
+
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                for piece in zeros(size) if self.path == "/file" else done(f"{url}/file", size):
+                    self.wfile.write(piece)
+
+        do_POST = do_GET  # noqa: N815 - the base class's name
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def zeros(size: int) -> Iterator[bytes]:
+    """So many bytes, piece by piece."""
+    piece = bytes(1 << 18)
+    for _ in range(size // len(piece)):
+        yield piece
+    yield piece[: size % len(piece)]
+
+
+def reset_peak_memory() -> int:
+    """Count the peak of this process's memory from now on; what it has now, in bytes. Linux: proc(5)."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _memory("VmRSS")
+
+
+def peak_memory() -> int:
+    """The most memory that this process had since `reset_peak_memory`, in bytes."""
+    return _memory("VmHWM")
+
+
+def _memory(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)

@@ -7,6 +7,7 @@ from providers import registry
 from providers.adapters import UnknownProvider
 from providers.catalogue import ProviderLimits
 from providers.errors import NotConfigured
+from providers.vendors import VIDEO_PROVIDERS
 from providers.video.sandbox import SandboxProvider
 
 
@@ -46,7 +47,7 @@ def test_an_unknown_provider_is_a_lookup_error() -> None:
             look("nobody")
 
 
-@pytest.mark.parametrize("name", sorted(registry.VIDEO_PROVIDERS))
+@pytest.mark.parametrize("name", sorted(VIDEO_PROVIDERS))
 def test_every_name_of_the_table_loads_and_agrees(name: str) -> None:
     assert registry.ADAPTERS.kind(name).name == name
 

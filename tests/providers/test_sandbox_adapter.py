@@ -14,14 +14,16 @@ from providers.http import Client
 from providers.video.sandbox import STATES, SandboxProvider
 
 from . import contract
-from .contract import A_REQUEST, CALLBACK, KEY, TOKEN, VideoProviderContract
+from .contract import A_REQUEST, A_VIDEO, CALLBACK, KEY, TOKEN, VideoProviderContract
 from .forgeries import Forgery, signed, standard_webhook_forgeries
+from .sandbox import SINCE
 from .servers import answers, serving
 
 SECRET = "whsec_" + base64.b64encode(b"the sandbox's secret, 32 bytes..").decode()
 
 
 class TestSandbox(VideoProviderContract):
+    kind = SandboxProvider
     words = STATES
 
     def adapter(self, url: str, http: Client) -> VideoProvider:
@@ -30,8 +32,8 @@ class TestSandbox(VideoProviderContract):
     def accepted(self, external_id: str) -> Any:
         return self.status(external_id, "accepted")
 
-    def status(self, external_id: str, word: str, *, media: bool = True) -> Any:
-        link = {"url": "https://files.example/a.mp4?CANARY", "expires_at": "2026-11-21T03:11:38+00:00"}
+    def status(self, external_id: str, word: str, *, media: bool = True, url: str = A_VIDEO) -> Any:
+        link = {"url": url, "expires_at": "2026-11-21T03:11:38+00:00"}
         return {
             "id": external_id,
             "status": word,
@@ -99,18 +101,18 @@ class TestSandbox(VideoProviderContract):
     def test_a_lost_submission_is_found_by_its_token(self) -> None:
         page = {"results": [self.status("id-1", "rendering")], "next_cursor": None}
         with serving(answers(200, self.body(page))) as server:
-            found = self.at(server).find(TOKEN)
+            found = self.at(server).find(TOKEN, request=A_REQUEST, since=SINCE)
         assert found is not None
         assert (found.external_id, found.state) == ("id-1", RenderState.RUNNING)
         assert server.received[0].line == f"GET /v1/videos?client_reference={TOKEN} HTTP/1.1"
 
     def test_what_was_never_accepted_is_not_found(self) -> None:
         with serving(answers(200, b'{"results": []}')) as server:
-            assert self.at(server).find(TOKEN) is None
+            assert self.at(server).find(TOKEN, request=A_REQUEST, since=SINCE) is None
 
     def test_a_look_up_that_makes_no_sense_is_not_proof_of_absence(self) -> None:
         with serving(answers(200, b'{"error": "busy"}')) as server, pytest.raises(ReadFailed):
-            self.at(server).find(TOKEN)
+            self.at(server).find(TOKEN, request=A_REQUEST, since=SINCE)
 
     def test_a_webhook_has_its_deliverys_id(self) -> None:
         headers, body = self.webhook("id-1", "done")

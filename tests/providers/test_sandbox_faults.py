@@ -24,7 +24,7 @@ from providers.http import BadStatus, Client, ClientConfig
 from providers.sandbox.faults import Fault
 from providers.video.sandbox import SandboxProvider
 
-from .sandbox import RunningSandbox, a_token, ended, until, with_fault
+from .sandbox import A_REQUEST, SINCE, RunningSandbox, a_token, ended, until, with_fault
 from .servers import RawServer
 
 
@@ -87,7 +87,7 @@ def test_a_passing_refusal_accepts_the_next_try(
         sandbox.submit(request, client_token=token, callback_url=None)
     assert failure.value.retry_after == (timedelta(seconds=2) if kind is RateLimited else None)
     assert service.audit(token) == []
-    assert sandbox.find(token) is None
+    assert sandbox.find(token, request=A_REQUEST, since=SINCE) is None
     other = a_token()
     submission = sandbox.submit(request, client_token=other, callback_url=None)
     assert ended(sandbox, submission.external_id).state is RenderState.SUCCEEDED
@@ -100,7 +100,7 @@ def test_an_acceptance_without_a_usable_answer_is_found_by_its_token(
 ) -> None:
     token = a_token()
     assert isinstance(refusal(sandbox, fault, token), OutcomeUnknown)
-    found = sandbox.find(token)
+    found = sandbox.find(token, request=A_REQUEST, since=SINCE)
     assert found is not None
     assert found.client_token == token
     assert ended(sandbox, found.external_id).state is RenderState.SUCCEEDED
@@ -112,7 +112,7 @@ def test_a_time_out_after_accepting_is_found_by_its_token(service: RunningSandbo
     adapter = SandboxProvider(url=service.url, api_key=service.key, webhook_secrets=[], http=impatient)
     token = a_token()
     assert isinstance(refusal(adapter, Fault.TIMEOUT_AFTER_ACCEPTING, token), OutcomeUnknown)
-    found = adapter.find(token)
+    found = adapter.find(token, request=A_REQUEST, since=SINCE)
     assert found is not None
     assert ended(adapter, found.external_id).state is RenderState.SUCCEEDED
 

@@ -12,7 +12,7 @@ import pytest
 from providers.contract import RenderState
 from providers.video.sandbox import SandboxProvider
 
-from .sandbox import A_REQUEST, WEBHOOK_SECRET, OwnSandbox, RunningSandbox, a_token, ended, until
+from .sandbox import A_REQUEST, SINCE, WEBHOOK_SECRET, OwnSandbox, RunningSandbox, a_token, ended, until
 from .servers import answers, serving
 
 GOOD: dict[str, Any] = {"model": "motion-1", "prompt": "A paper boat", "duration": 2, "resolution": "480p"}
@@ -158,7 +158,7 @@ def test_a_killed_service_goes_on_where_it_was(tmp_path: Path) -> None:
         provider = adapter(own.running)
         for token, receipt in receipts.items():
             assert ended(provider, receipt.external_id).state is RenderState.SUCCEEDED
-            found = provider.find(token)
+            found = provider.find(token, request=A_REQUEST, since=SINCE)
             assert found is not None
             assert found.external_id == receipt.external_id
             assert len(own.running.audit(token)) == 1

@@ -98,6 +98,23 @@ class ProviderLimits:
     """Unfinished renders at once."""
     per_minute: int
     """Submissions in any minute."""
+    per_day: int | None = None
+    """Submissions in any 24 hours; None: no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restriction:
+    """What a model makes less of than its lists say: a request of these modes and resolutions only so long."""
+
+    modes: frozenset[Mode] = frozenset(Mode)
+    resolutions: Sequence[str] | None = None
+    """None: whatever the resolution."""
+    durations: Sequence[int] = ()
+    """The lengths that it makes then, in seconds; none: it makes no such video."""
+
+    def covers(self, mode: Mode, resolution: str) -> bool:
+        """Whether it speaks of such a request."""
+        return mode in self.modes and (self.resolutions is None or resolution in self.resolutions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +132,16 @@ class VideoModel:
     durations: Sequence[int]
     """Every length it makes, in seconds, ascending: a range or a tuple."""
     resolutions: Sequence[str]
+    restrictions: Sequence[Restriction] = ()
+    end_image_alone: bool = False
+    """Whether it takes an end image without a start image."""
     ratios: Sequence[str]
     default_ratio: str = "16:9"
     styles: Sequence[str] = ()
     max_prompt_length: int
+    """In characters; 0: it takes no prompt."""
+    spoken_characters_per_second: int | None = None
+    """For a model that speaks its prompt: how many characters at most go into a second; None: it doesn't."""
     negative_prompt: bool = False
     audio: bool = False
     enhance: bool = False
@@ -128,6 +151,8 @@ class VideoModel:
     """What it is good at."""
     quality: int
     """How good its pictures are among the models known, from 1 to 5."""
+    pretends: bool = False
+    """Whether its videos only stand in for real ones: it never takes a real model's place, nor one its."""
     watermark: bool = False
     """Whether the vendor puts its mark on the picture."""
     requires_tier: str | None = None
@@ -142,10 +167,19 @@ class VideoModel:
     """How long a render typically takes, before we have a history of our own."""
     webhook_expected: bool = False
     limits: ProviderLimits
+    own_limits: ProviderLimits | None = None
+    """What one account may do with this model alone, where the vendor counts by model."""
 
     @property
     def max_duration(self) -> int:
         return self.durations[-1]
+
+    def durations_for(self, mode: Mode, resolution: str) -> Sequence[int]:
+        """Every length in seconds that it makes in this mode and resolution, ascending; none: no such video."""
+        covering = [one.durations for one in self.restrictions if one.covers(mode, resolution)]
+        if not covering:
+            return self.durations
+        return [length for length in self.durations if all(length in durations for durations in covering)]
 
     def is_available(self, at: datetime) -> bool:
         """Whether the vendor takes new requests for it at that time."""
