@@ -31,6 +31,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 KEPT_HOSTS = 64
 # How late the end of a call may be noticed.
 TICK_SECONDS = 0.25
+# How long the watchdog stays when there is nothing to watch.
+IDLE_TICKS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +116,15 @@ class Watchdog:
                 self._calls.discard(call)
 
     def _run(self) -> None:
+        idle = 0
         while True:
             time.sleep(TICK_SECONDS)
             with self._lock:
+                idle = 0 if self._calls else idle + 1
+                if idle >= IDLE_TICKS:
+                    # The next call starts another: a client that is no longer used keeps no thread.
+                    self._thread = None
+                    return
                 late = [call for call in self._calls if call.remaining < 0]
             for call in late:
                 call.cut()

@@ -43,6 +43,7 @@ class RawServer:
     received: list[Received] = field(default_factory=list)
     connections: int = 0
     _closing: bool = False
+    _open: list[socket.socket] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -54,7 +55,11 @@ class RawServer:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
+        """And end what its threads wait for: the next connection, and the next request on each that a client keeps."""
         self._closing = True
+        for one in (self._listener, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -64,6 +69,7 @@ class RawServer:
             except OSError:
                 return
             self.connections += 1
+            self._open.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -84,7 +90,10 @@ def _read(connection: socket.socket) -> Received | None:
     request = Received(head, body)
     length = int(request.header("content-length") or 0)
     while len(request.body) < length:
-        request.body += connection.recv(65_536)
+        piece = connection.recv(65_536)
+        if not piece:
+            return None
+        request.body += piece
     return request
 
 
