@@ -23,7 +23,7 @@ READING := set -a; . tests/production.env; set +a;
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-demo: $(VENV)/runtime ## Start everything from nothing, make two videos through the REST API, stop everything
+demo: $(VENV)/runtime ## Start everything from nothing, make videos through the REST API, stop everything (VENDORS=all)
 	@$(STACK) demo
 
 up: $(VENV)/runtime ## The whole system, left running: API, docs, admin (PORT=8000)
@@ -41,6 +41,7 @@ check: $(VENV)/development ## Lint, types, import contracts, migrations, OpenAPI
 	@$(TEST_STACK) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(READING) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .stack/openapi.yaml
 	@diff -u docs/openapi.yaml .stack/openapi.yaml > .stack/openapi.diff || { head -n 40 .stack/openapi.diff; echo "docs/openapi.yaml is not what the code says: make schema"; exit 1; }
+	@$(READING) $(BIN)/python -m providers.features --check
 	@$(BIN)/python -m tests.certificates .stack/certificate
 	@$(READING) C2PA_CERTIFICATE_CHAIN=.stack/certificate/chain.pem C2PA_PRIVATE_KEY=.stack/certificate/key.pem \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
@@ -55,9 +56,10 @@ prove: $(VENV)/development ## The long proofs at full count (SEED=… NAME=… f
 bench: $(VENV)/development ## Every benchmark, with tables and bench/results/*.json (NAME=… for one)
 	@$(TEST_STACK) $(BIN)/python -m bench $(NAME)
 
-schema: $(VENV)/development ## Write docs/openapi.yaml from the code
+schema: $(VENV)/development ## Write docs/openapi.yaml and docs/providers.md from the code
 	@mkdir -p docs
 	@$(READING) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	@$(READING) $(BIN)/python -m providers.features
 
 lock: $(VENV)/runtime ## Write requirements.txt and requirements-dev.txt from the .in files
 	@$(PYTHON) -m venv .stack/uv && .stack/uv/bin/pip install --quiet --disable-pip-version-check uv

@@ -48,6 +48,9 @@ class Adapters(Generic[AnyAdapter]):
         Raises UnknownProvider or NotConfigured.
         """
         kind = self.kind(name)
+        if account != MAIN and account not in _more_accounts(name):
+            # Never in its place the main one: that knows nothing of its jobs.
+            raise NotConfigured(name, "PROVIDER_ACCOUNTS")
         values = self._values(name, kind, account)
         for setting, value in values:
             if not value and setting in kind.settings:

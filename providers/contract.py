@@ -195,6 +195,8 @@ class VideoProvider(ABC):
     """Whether the vendor calls one address for the whole account: its deliveries carry no token of an attempt."""
     webhook_max_bytes: ClassVar[int] = 256 * 1024
     """The largest delivery that is read."""
+    gone_when_cancelled: ClassVar[bool] = False
+    """Whether the vendor forgets a render that it stopped for us: then JobNotFound is its word for cancelled."""
     reports_cost: ClassVar[bool] = False
     """Whether the vendor says what a render cost."""
     notes: ClassVar[Sequence[str]] = ()
@@ -204,6 +206,11 @@ class VideoProvider(ABC):
     find_is_authoritative_after: ClassVar[timedelta | None] = None
     """How long after a submission a None from `find` proves that the vendor never accepted it; None: never.
     """
+
+    @property
+    def verifies_webhooks(self) -> bool:
+        """Whether this instance checks the signature of every delivery, with a secret or key that it has."""
+        return self.webhooks is Webhooks.SIGNED
 
     @classmethod
     @abstractmethod

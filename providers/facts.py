@@ -133,6 +133,8 @@ class VideoModel:
     """Every length it makes, in seconds, ascending: a range or a tuple."""
     resolutions: Sequence[str]
     restrictions: Sequence[Restriction] = ()
+    source_sets_length: bool = False
+    """Whether a video made from a video is as long as that one, unless the control `task` goes on with it."""
     end_image_alone: bool = False
     """Whether it takes an end image without a start image."""
     ratios: Sequence[str]

@@ -192,12 +192,15 @@ class Client:
         headers: Mapping[str, str] | None = None,
         json: object = None,
         max_bytes: int,
+        total_seconds: float | None = None,
     ) -> Any:
         """The JSON of a 2xx of at most `max_bytes`, with `embedded_media.CUT` where a long string was.
 
         For answers that may have a whole video inside. Raises HttpError.
         """
-        return self._without_media(method, url, headers=headers, json=json, max_bytes=max_bytes)
+        return self._without_media(
+            method, url, headers=headers, json=json, max_bytes=max_bytes, seconds=total_seconds
+        )
 
     def _without_media(
         self,

@@ -40,3 +40,12 @@ def limits(name: str) -> ProviderLimits:
     if fact is None:
         raise UnknownProvider(name)
     return replace(fact, **override.get(name, {}))
+
+
+def own_limits(model: str) -> ProviderLimits | None:
+    """What one account may do with this model alone: PROVIDER_LIMITS by its id over the catalogue's facts."""
+    override: Mapping[str, int] = settings.PROVIDER_LIMITS.get(model, {})
+    facts = MODELS[model].own_limits
+    if facts is None:
+        return replace(limits(MODELS[model].provider), **override) if override else None
+    return replace(facts, **override)

@@ -11,6 +11,19 @@ from .facts import VideoModel
 VIDEO_PROVIDERS: Mapping[str, str] = MappingProxyType(
     {
         "sandbox": "providers.video.sandbox.SandboxProvider",
+        "luma": "providers.video.luma.LumaProvider",
+        "luma-agents": "providers.video.luma_agents.LumaAgentsProvider",
+        "runway": "providers.video.runway.RunwayProvider",
+        "vertex": "providers.video.vertex.VertexProvider",
+        "gemini-omni": "providers.video.gemini_omni.GeminiOmniProvider",
+        "xai": "providers.video.xai.XaiProvider",
+        "replicate": "providers.video.replicate.ReplicateProvider",
+        "kie": "providers.video.kie.KieProvider",
+        "modelslab": "providers.video.modelslab.ModelsLabProvider",
+        "edenai": "providers.video.edenai.EdenAIProvider",
+        "d-id": "providers.video.d_id.DIdProvider",
+        "openai": "providers.video.openai.OpenAIProvider",
+        "gemini-veo": "providers.video.gemini_veo.GeminiVeoProvider",
         **settings.MORE_VIDEO_PROVIDERS,
     }
 )

@@ -1,6 +1,8 @@
 """What every vendor of videos is: jobs that run for a moment, a file at the end, and every way to misbehave."""
 
 import itertools
+import json
+import re
 import subprocess
 import threading
 import time
@@ -145,6 +147,12 @@ class VideoJob:
         )
 
 
+def _named(body: Mapping[str, Any]) -> Fault | None:
+    """The fault that a prompt asks for: `fault:stuck`."""
+    found = re.search(r"fault:(\w+)", json.dumps(body))
+    return Fault(found.group(1)) if found is not None else None
+
+
 @cache
 def clip() -> bytes:
     """A real MP4: two seconds of 320x180, H.264 and AAC."""
@@ -208,7 +216,7 @@ class VideoVendor(Simulator):
         **more: Any,
     ) -> Response:
         """Take a request that has been checked; the answer to it, or what the fault makes of that. Raises Refused."""
-        fault = self.fault
+        fault = self.fault or _named(body)
         self._refuse_by(fault)
         job = VideoJob(
             id=self.new_id(), body=body, callback=callback, seconds=self.seconds, fault=fault, more=more
