@@ -60,6 +60,10 @@ class Verifier(ABC):
     def _decode(self, token: str, **checks: Any) -> dict[str, Any]:
         """The claims, after the signature and `checks`, by this verifier's key and algorithms alone."""
 
+    @abstractmethod
+    def check(self) -> None:
+        """Whether the key is at hand. Raises IdentityProviderAway."""
+
     def verify(self, token: str) -> Person:
         """Whom the token names. Raises jwt.InvalidTokenError, IdentityProviderAway."""
         claims = self._decode(
@@ -97,6 +101,9 @@ class SecretVerifier(Verifier):
         super().__init__(issuer)
         self._secret = secret
 
+    def check(self) -> None:
+        """It is: the secret is a setting."""
+
     def _decode(self, token: str, **checks: Any) -> dict[str, Any]:
         return jwt.decode(token, self._secret, algorithms=["HS256"], **checks)
 
@@ -107,6 +114,9 @@ class KeySetVerifier(Verifier):
     def __init__(self, issuer: str) -> None:
         super().__init__(issuer)
         self._keys = KeySet(lambda: _get(f"{issuer}/.well-known/jwks.json"))
+
+    def check(self) -> None:
+        self._keys.check()
 
     def _decode(self, token: str, **checks: Any) -> dict[str, Any]:
         key_id = jwt.get_unverified_header(token).get("kid")
@@ -149,6 +159,13 @@ class KeySet:
             return self._keys[key_id]
         except KeyError as error:
             raise jwt.InvalidTokenError("unknown key") from error
+
+    def check(self) -> None:
+        """Fetch them if they are no longer fresh. Raises IdentityProviderAway where there are none that hold."""
+        if self._clock() - self._fetched_at > _FRESH_SECONDS:
+            self._refresh(unknown_key=False)
+        if not self._keys or self._clock() - self._fetched_at > _STALE_SECONDS:
+            raise IdentityProviderAway()
 
     def _refresh(self, *, unknown_key: bool) -> None:
         with self._lock:
@@ -193,6 +210,11 @@ def verifier() -> Verifier:
     if settings.SUPABASE_JWT_SECRET:
         return SecretVerifier(settings.SUPABASE_ISSUER, settings.SUPABASE_JWT_SECRET)
     return KeySetVerifier(settings.SUPABASE_ISSUER)
+
+
+def check_keys() -> None:
+    """Whether tokens can be verified now. Raises IdentityProviderAway. At most one network call in ten minutes."""
+    verifier().check()
 
 
 def confirmed_email(person: Person) -> str | None:

@@ -189,8 +189,8 @@ SANDBOX_WEBHOOK_SECRET = env.str("SANDBOX_WEBHOOK_SECRET", "")
 ENVIRONMENT = env
 # Adapters that are not part of this project, by name: {"acme": "acme_video.AcmeProvider"}
 MORE_VIDEO_PROVIDERS: Any = env.json("MORE_VIDEO_PROVIDERS", {})
-# What our account at a vendor may do, over the catalogue's facts:
-# {"sandbox": {"concurrent": 20, "per_minute": 60, "per_day": 1000}}
+# What each of our accounts at a vendor may do, in all and with one model, over the catalogue's facts:
+# {"runway": {"concurrent": 20, "per_minute": 60}, "runway/gen4.5": {"concurrent": 5, "per_day": 1000}}
 PROVIDER_LIMITS: Any = env.json("PROVIDER_LIMITS", {})
 # What each of our accounts at a vendor may spend, in USD, by the vendor's own count or the rate card's; above it
 # nothing is submitted: {"luma": {"day": 20, "month": 300}}
@@ -273,6 +273,9 @@ RECONCILE_EVERY = timedelta(seconds=env.int("RECONCILE_EVERY_SECONDS", 5, valida
 RECONCILE_WITHIN = timedelta(seconds=env.int("RECONCILE_WITHIN_SECONDS", 900, validate=Range(min=10)))
 # A vendor that renders longer is given up.
 RENDER_DEADLINE = timedelta(seconds=env.int("RENDER_DEADLINE_SECONDS", 3600, validate=Range(min=10)))
+# How long a model's or a vendor's renders take, in seconds, until there were a few, where the catalogue is far off:
+# {"runway/gen4.5": 40}
+EXPECTED_SECONDS: Any = env.json("EXPECTED_SECONDS", {})
 # Seconds between polls of a render whose vendor is expected to call us.
 SAFETY_POLL_SECONDS = env.float("SAFETY_POLL_SECONDS", 30.0, validate=Range(min=1))
 # How long a clip waits for a vendor that says it is busy.

@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import health
+from config.status import StatusView
 from generations.api.webhooks import webhook
 
 urlpatterns = [
@@ -18,6 +19,7 @@ urlpatterns = [
     path("api/v1/", include("generations.urls")),
     path("api/v1/", include("pipeline.urls")),
     path("api/v1/", include("workers.urls")),
+    path("api/v1/status/", StatusView.as_view(), name="status"),
     path("webhooks/<str:provider>/<str:token>/", webhook, name="webhook"),
 ]
 

@@ -18,9 +18,18 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminURLInputWidget
 
 from accounts.models import Event
-from generations import assets, cancellation, operations, receiving
+from generations import assets, cancellation, operations, receiving, vendor_health
 from generations.kinds import GENERATION
-from generations.models import Asset, Attempt, Generation, ModelSwitch, Project, WebhookDelivery
+from generations.models import (
+    AccountHealth,
+    Asset,
+    Attempt,
+    DriftReport,
+    Generation,
+    ModelSwitch,
+    Project,
+    WebhookDelivery,
+)
 from workers import clock, jobs
 from workers.errors import DomainError
 from workers.models import Job
@@ -319,6 +328,66 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
         replayed = sum(receiving.replay(one.pk) for one in queryset[:AT_ONCE])
         messages.success(request, f"{replayed} were replayed; the others have ended.")
+
+
+@admin.register(AccountHealth)
+class AccountHealthAdmin(ReadOnlyAdmin):
+    list_display = (
+        "provider",
+        "account",
+        "model",
+        "breaker",
+        "paused_until",
+        "balance",
+        "balance_currency",
+        "last_success_at",
+        "last_error_at",
+        "last_error",
+    )
+    list_filter = ("provider",)
+    ordering = ("provider", "account", "model")
+    actions = ("close",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("generations.change_accounthealth")
+
+    @admin.display(description="breaker")
+    def breaker(self, row: AccountHealth) -> str:
+        return vendor_health.breaker(row, clock.now())
+
+    @admin.action(description="Submit again: close the breaker and lift the pause", permissions=["operate"])
+    def close(self, request: HttpRequest, queryset: QuerySet[AccountHealth]) -> None:
+        rows = list(queryset[:AT_ONCE])
+        closed = vendor_health.close([row.pk for row in rows])
+        for row in rows:
+            self.log_change(request, row, "closed the breaker, lifted the pause")
+        messages.success(request, f"{closed} may be submitted to again.")
+
+
+@admin.register(DriftReport)
+class DriftReportAdmin(ReadOnlyAdmin):
+    list_display = ("provider", "account", "since", "attempts", "vendor_renders", "listed", "drift")
+    list_filter = ("provider",)
+    ordering = ("-compared_at",)
+    exclude = ("findings",)
+    readonly_fields = ("found",)
+
+    @admin.display(description="findings")
+    def found(self, report: DriftReport) -> str:
+        """Each with its attempt and what each side says."""
+        if not report.findings:
+            return "Both sides agree."
+        rows = format_html_join(
+            "",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            (
+                (one["kind"], one["attempt"] or "–", one["external_id"] or "–", one["detail"])
+                for one in report.findings
+            ),
+        )
+        return format_html(
+            "<table><tr><th>what</th><th>attempt</th><th>vendor’s id</th><th></th></tr>{}</table>", rows
+        )
 
 
 @admin.register(Asset)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q, Subquery
 
 from generations.models import Asset, Attempt, AttemptState, Generation
 from providers.contract import Cost
@@ -19,6 +19,8 @@ from workers.clock import AppNow
 
 logger = logging.getLogger(__name__)
 
+# The code of an attempt that a look-up has proved absent: another was submitted in its place.
+NOT_ACCEPTED = "not_accepted"
 OPEN = (AttemptState.INTENDED, AttemptState.SUBMITTED, AttemptState.RUNNING, AttemptState.UNKNOWN)
 
 # The first id stays; a second, different one is kept beside it.
@@ -32,7 +34,7 @@ UPDATE generations_attempt SET
 WHERE id = %(id)s AND NOT EXISTS (
     SELECT 1 FROM generations_attempt other WHERE other.provider = generations_attempt.provider
         AND other.external_id = %(external_id)s AND other.id <> generations_attempt.id)
-RETURNING external_id
+RETURNING external_id, failure_code
 """
 
 
@@ -44,6 +46,13 @@ def record_external_id(attempt_id: UUID, external_id: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_EXTERNAL_ID, {"id": attempt_id, "external_id": external_id})
         row = cursor.fetchone()
+    if row is not None and row[1] == NOT_ACCEPTED:
+        logger.error(
+            "attempt %s was taken as never accepted, and the vendor knows it as %s",
+            attempt_id,
+            external_id,
+            extra={"alarm": "two_jobs"},
+        )
     if row is not None and row[0] != external_id:
         logger.error(
             "attempt %s has two vendor jobs: %s and %s",
@@ -120,6 +129,7 @@ _CODES = {
     "NotSent": "provider_unreachable",
     "RateLimited": "rate_limited",
     "CredentialsRefused": "provider_unavailable",
+    "BalanceUsedUp": "provider_unavailable",
     "NotConfigured": "provider_unavailable",
     "UnsupportedFeature": "unsupported",
     "OutcomeUnknown": "outcome_unknown",
@@ -161,6 +171,8 @@ def mark_unknown(attempt: Attempt) -> None:
     move(attempt, AttemptState.UNKNOWN, reconcile_by=AppNow() + settings.RECONCILE_WITHIN)
 
 
+# Attempts that a clip's wait for its vendor is looked for in: more than any wait takes.
+LONGEST_RUN = 1_000
 RETRY_WAITS = (timedelta(seconds=5),)
 
 
@@ -172,6 +184,24 @@ def at_its_model(attempt: Attempt) -> tuple[int, datetime]:
         number=Count("id"), first=Min("created_at")
     )
     return found["number"], found["first"]
+
+
+def failing_since(attempt: Attempt) -> datetime:
+    """When the unbroken run of failures began that this one, just recorded, is the last of. One statement."""
+    began = attempt.created_at
+    before = (
+        Attempt.objects.filter(generation_id=attempt.generation_id, number__lt=attempt.number)
+        .order_by("-number")
+        .values_list("model", "failure_code", "created_at")
+    )
+    code = Attempt.objects.filter(id=attempt.id).values("failure_code")[:1]
+    for model, same, created_at in before.annotate(same=Q(failure_code=Subquery(code))).values_list(
+        "model", "same", "created_at"
+    )[:LONGEST_RUN]:
+        if model != attempt.model or not same:
+            break
+        began = created_at
+    return began
 
 
 def retry_after_failure(error: ProviderError, attempts: int) -> timedelta | None:

@@ -16,7 +16,14 @@ from generations.fallback import alternatives as alternatives_of
 from generations.kinds import GENERATION, gate_of
 from generations.models import AssetKind, Generation, GenerationStatus, Project
 from generations.quotes import Priced
-from generations.requests import DEFAULT_RESOLUTION, Draft, GenerationRequest, complete, find_model
+from generations.requests import (
+    DEFAULT_RESOLUTION,
+    Draft,
+    GenerationRequest,
+    check_source,
+    complete,
+    find_model,
+)
 from providers.catalogue import MODELS
 from workers import jobs
 from workers.jobs import Change, announce
@@ -66,7 +73,9 @@ def prepare(owner: User, draft: Draft) -> tuple[GenerationRequest, guards.Standi
     ):
         asset_id = getattr(request, name)
         if asset_id is not None:
-            assets.find_ready(owner.id, asset_id, [kind], field=name, now=now.now)
+            asset = assets.find_ready(owner.id, asset_id, [kind], field=name, now=now.now)
+            if name == "source_video":
+                check_source(model, request, asset.duration_seconds)
     return request, now
 
 

@@ -14,6 +14,7 @@ from generations.models import Generation, ModelSwitch
 from generations.requests import Draft, GenerationRequest, complete, draft_of, find_model
 from providers import registry
 from providers.catalogue import MODELS, VideoModel
+from providers.contract import Mode
 from providers.errors import FailureCode
 from workers.errors import DomainError
 from workers.jobs import Change
@@ -40,7 +41,11 @@ def alternatives(request: GenerationRequest, credits: int, tier: Tier, now: date
     able = [
         model
         for model in MODELS.values()
-        if not request.controls and _equals(model, asked) and _takes(model, request, tier, now)
+        if not request.controls
+        and _equals(model, asked)
+        and _takes(model, request, tier, now)
+        # What such a source costs was only held against the asking model's own way of counting.
+        and (request.mode != Mode.VIDEO or asked.source_sets_length or not model.source_sets_length)
     ]
     if not able:
         return []

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import connection
 
 from providers.catalogue import MODELS
@@ -50,12 +51,21 @@ def expected(model_id: str) -> Expected:
     if row[0] >= FEWEST:
         earliest, typical, late = (max(0.1, float(seconds)) for seconds in row[1])
     else:
-        model = MODELS.get(model_id)
-        typical = model.expected_seconds.total_seconds() if model else 60.0
+        typical = _at_first(model_id)
         earliest, late = typical / 2, typical * 2
     answer = Expected(earliest=earliest, typical=typical, late=late)
     _kept[model_id] = (time.monotonic() + KEPT_SECONDS, answer)
     return answer
+
+
+def _at_first(model_id: str) -> float:
+    """Seconds: as an operator says, or the catalogue."""
+    model = MODELS.get(model_id)
+    provider, _, _ = model_id.partition("/")
+    said = settings.EXPECTED_SECONDS.get(model_id, settings.EXPECTED_SECONDS.get(provider))
+    if said is not None:
+        return float(said)
+    return model.expected_seconds.total_seconds() if model else 60.0
 
 
 def forget() -> None:

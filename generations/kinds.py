@@ -4,6 +4,10 @@
 GENERATION = "generation"
 # The job that fetches a result which came after its clip had failed.
 LATE_RESULT = "late_result"
+# The job that looks at one of our accounts at a vendor, again and again.
+VENDOR_ACCOUNT = "vendor_account"
+# The job that holds a day's attempts of an account against the vendor's own list.
+RECONCILIATION = "reconciliation"
 
 # The stages that bring a clip's video home: as it came, or examined first.
 DELIVER, DELIVER_EXAMINED = "deliver", "deliver_examined"

@@ -9,6 +9,8 @@ from django.db.models.functions import Coalesce
 from generations.kinds import LATE_RESULT
 from generations.models import Attempt, AttemptState, Generation, GenerationStatus
 from generations.models.generations import UNDELIVERED
+from providers import registry
+from providers.vendors import VIDEO_PROVIDERS
 from workers import jobs
 from workers.clock import AppNow
 from workers.models import Job
@@ -59,6 +61,10 @@ def _look_for_undelivered() -> int:
         return sum(expect(generation) for generation in undelivered)
 
 
+def _without_look_up() -> list[str]:
+    return [name for name in VIDEO_PROVIDERS if not registry.kind(name).offers("find")]
+
+
 def _look_for_unknown() -> int:
     looked_at = Job.objects.filter(kind=LATE_RESULT, subject_id=OuterRef("generation_id")).order_by(
         "-created_at"
@@ -71,6 +77,8 @@ def _look_for_unknown() -> int:
             generation__deleted_at__isnull=True,
             generation__retried_by__isnull=True,
         )
+        # Nobody can be asked for what has no id, at a vendor that looks nothing up: its own call would tell.
+        .exclude(external_id__isnull=True, provider__in=_without_look_up())
         .select_related("generation")
         .annotate(looked_at=Subquery(looked_at.values("created_at")[:1]))
         .order_by(F("looked_at").asc(nulls_first=True), "created_at")[:BATCH]

@@ -25,10 +25,10 @@ def next_poll(*, elapsed: float, expected: Expected, safety: float | None) -> ti
 
 
 def after_failure(failures: int, retry_after: timedelta | None = None) -> timedelta:
-    """How long to wait after `failures` failed calls in a row: doubling from 5 s to a minute, or as the vendor says."""
-    if retry_after is not None:
-        return retry_after
-    return timedelta(seconds=min(FARTHEST, AFTER_FAILURE * 2 ** max(0, failures - 1)))
+    """How long to wait after `failures` failed calls in a row: doubling from 5 s to a minute, or as the vendor says
+    and not at once."""
+    wait = timedelta(seconds=min(FARTHEST, AFTER_FAILURE * 2 ** max(0, failures - 1)))
+    return wait if retry_after is None else max(retry_after, timedelta(seconds=AFTER_FAILURE))
 
 
 def percent(*, vendor: int | None, elapsed: float, expected: Expected) -> int:

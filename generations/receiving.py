@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # The token of a vendor that is told one address for all our renders: its signature alone speaks for it.
 OF_ACCOUNT = "account"
+# The longest text of a delivery that is kept for operators, in characters.
+LONGEST_TEXT = 500
 HINTED = "hinted"
 LATE = "late"
 NONE = "none"
@@ -194,6 +196,9 @@ def redacted(body: bytes) -> str:
             return [clean(item, name) for item in value]
         if isinstance(value, str) and "://" in value:
             return "[redacted]"
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            # A picture or a video, whole.
+            return f"[{len(value):,} characters]"
         return value
 
     try:

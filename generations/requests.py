@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -244,6 +246,26 @@ def _check_restrictions(mode: Mode, resolution: str, duration: int, model: Video
             code="unsupported",
             reason=f"{model.id} makes {', '.join(map(str, offered))} s at {resolution} in the mode {mode.value}.",
             offered=list(offered),
+        )
+
+
+# What a control `task` says that goes on with a video instead of changing it.
+_CONTINUES = frozenset({"extend", "extend_backward"})
+# How much longer than asked for a source may be: containers count their last frame differently.
+_TOLERANCE_SECONDS = Decimal("0.5")
+
+
+def check_source(model: VideoModel, request: GenerationRequest, seconds: Decimal | None) -> None:
+    """Raises InvalidRequest for a source that has more seconds, each charged by the vendor, than are paid for."""
+    if not model.source_sets_length or request.controls.get("task") in _CONTINUES or seconds is None:
+        return
+    if seconds > request.duration_seconds + _TOLERANCE_SECONDS:
+        raise InvalidRequest(
+            field="duration_seconds",
+            code="shorter_than_source",
+            reason=f"{model.id} makes a video as long as its source, which has {seconds:.1f} s:"
+            f" ask for {ceil(seconds)} s.",
+            minimum=ceil(seconds),
         )
 
 

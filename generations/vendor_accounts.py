@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -20,6 +20,9 @@ from providers.catalogue import MODELS, ProviderLimits
 
 # How soon a full account is looked at again.
 FULL_WAIT = timedelta(seconds=2)
+# And one whose day is used up: as the day moves on a few places come free.
+DAY_WAIT = timedelta(hours=1)
+_DAY_USED = float("-inf")
 # What one probe of a breaker that was open is given, before there may be another.
 PROBE = timedelta(seconds=60)
 
@@ -77,12 +80,14 @@ SELECT provider, account, '', '', 0, '' FROM unnest(%s::text[], %s::text[]) AS w
 ON CONFLICT DO NOTHING
 """
 
-# What nobody waits for any more holds no place.
+# What nobody waits for any more holds no place: the vendor's own "slow down" tells if it still counts it.
 _LOAD = """
 SELECT provider, account, model, sum(at_work), sum(minute), sum(day) FROM (
     SELECT provider, account, model, count(*) AS at_work, 0 AS minute, 0 AS day FROM generations_attempt
     WHERE provider = ANY(%(providers)s) AND state IN ('intended', 'submitted', 'running', 'unknown')
         AND created_at > app_now() - make_interval(secs => %(deadline)s)
+        AND (state <> 'unknown' OR EXISTS (SELECT 1 FROM generations_generation clip
+            WHERE clip.id = generation_id AND clip.ended_at IS NULL))
     GROUP BY 1, 2, 3
     UNION ALL
     SELECT provider, account, model, 0, count(*), 0 FROM generations_attempt
@@ -98,14 +103,12 @@ SELECT provider, account, model, sum(at_work), sum(minute), sum(day) FROM (
 # What was refused, or never sent, has no id at the vendor and costs nothing.
 _SPENT = """
 SELECT provider, account,
-    coalesce(sum(cost) FILTER (
-        WHERE created_at >= date_trunc('day', app_now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'), 0),
-    coalesce(sum(cost), 0)
+    coalesce(sum(cost) FILTER (WHERE created_at >= %(day)s), 0), coalesce(sum(cost), 0)
 FROM (
     SELECT provider, account, created_at,
         CASE WHEN cost_currency = 'USD' THEN cost_amount ELSE coalesce(cost_expected, 0) END AS cost
     FROM generations_attempt
-    WHERE provider = ANY(%s) AND created_at >= date_trunc('month', app_now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+    WHERE provider = ANY(%(providers)s) AND created_at >= %(month)s
         AND NOT (state = 'failed' AND external_id IS NULL)
 ) AS costs GROUP BY 1, 2
 """
@@ -132,7 +135,7 @@ def places(generations: Sequence[Generation], now: datetime) -> list[Place | Ref
         .order_by("provider", "account", "model")
     }
     load = _load(providers, health)
-    spent = _spent([name for name in providers if budgets[name]])
+    spent = _spent([name for name in providers if budgets[name]], now)
     costs = expected_costs(generations)
     return [
         _place(one, accounts[one.provider], health, load, spent, budgets[one.provider], costs[number], now)
@@ -163,14 +166,18 @@ def expected_costs(generations: Sequence[Generation]) -> list[Decimal | None]:
 def limits_of(
     model: str, account: str, health: Mapping[tuple[str, str, str], AccountHealth]
 ) -> tuple[ProviderLimits, ProviderLimits | None]:
-    """What the account may do in all and with this model: the tighter of our facts and what the vendor said."""
+    """What the account may do in all and with this model: what the vendor said, else our facts.
+
+    An operator's setting is never exceeded, whatever the vendor says.
+    """
     facts = MODELS[model]
     whole = _learned(registry.limits(facts.provider), health.get((facts.provider, account, "")))
+    whole = _capped(whole, settings.PROVIDER_LIMITS.get(facts.provider, {}))
     row = health.get((facts.provider, account, model))
     said = row is not None and any(
         value is not None for value in (row.concurrent, row.per_minute, row.per_day)
     )
-    own = facts.own_limits
+    own = registry.own_limits(model)
     if own is None and said:
         own = registry.limits(facts.provider)
     return whole, _learned(own, row) if own is not None else None
@@ -199,7 +206,7 @@ def _place(
             if room > 0:
                 able.append((room, account))
                 continue
-            refused = Refused(obstacle=Obstacle.FULL, wait=FULL_WAIT)
+            refused = Refused(obstacle=Obstacle.FULL, wait=DAY_WAIT if room is _DAY_USED else FULL_WAIT)
         obstacles.append(refused)
     if not able:
         if not obstacles:
@@ -250,7 +257,7 @@ def _room(
     limits: tuple[ProviderLimits, ProviderLimits | None],
     load: Mapping[tuple[str, str, str], _Load],
 ) -> float:
-    """What share of the account is free; 0 or less: it takes no more now."""
+    """What share of the account is free; 0 or less: it takes no more now, _DAY_USED: no more for long."""
     shares = []
     for key, limit in zip(keys, limits, strict=True):
         if limit is None:
@@ -258,8 +265,10 @@ def _room(
         now = load[key]
         shares.append(1 - now.at_work / limit.concurrent if limit.concurrent else 0.0)
         shares.append(1 - now.minute / limit.per_minute if limit.per_minute else 0.0)
+        if limit.per_day is not None and now.day >= limit.per_day:
+            return _DAY_USED
         if limit.per_day is not None:
-            shares.append(1 - now.day / limit.per_day if limit.per_day else 0.0)
+            shares.append(1 - now.day / limit.per_day)
     return min(shares)
 
 
@@ -271,6 +280,15 @@ def _learned(fact: ProviderLimits, row: AccountHealth | None) -> ProviderLimits:
         concurrent=fact.concurrent if row.concurrent is None else row.concurrent,
         per_minute=fact.per_minute if row.per_minute is None else row.per_minute,
         per_day=fact.per_day if row.per_day is None else row.per_day,
+    )
+
+
+def _capped(limits: ProviderLimits, setting: Mapping[str, int]) -> ProviderLimits:
+    """The tighter of what the vendor allows and what the operator does."""
+    said = {name: getattr(limits, name) for name in setting}
+    return replace(
+        limits,
+        **{name: min(most, said[name] if said[name] is not None else most) for name, most in setting.items()},
     )
 
 
@@ -290,7 +308,7 @@ def _load(
             for model in MODELS.values()
             if model.provider in providers
             and (
-                (model.own_limits is not None and model.own_limits.per_day is not None)
+                ((own := registry.own_limits(model.id)) is not None and own.per_day is not None)
                 or registry.limits(model.provider).per_day is not None
             )
         }
@@ -314,9 +332,10 @@ def _load(
     return load
 
 
-def _spent(providers: Sequence[str]) -> dict[tuple[str, str], _Spent]:
+def _spent(providers: Sequence[str], now: datetime) -> dict[tuple[str, str], _Spent]:
     if not providers:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_SPENT, [list(providers)])
+        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        cursor.execute(_SPENT, {"providers": list(providers), "day": day, "month": day.replace(day=1)})
         return {(row[0], row[1]): _Spent(day=row[2], month=row[3]) for row in cursor.fetchall()}

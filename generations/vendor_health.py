@@ -5,15 +5,18 @@ losing one costs a slower reaction and nothing else.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
 
 from generations.attempts import code_of
 from generations.models import OPENS_AFTER, AccountHealth, Attempt
+from generations.vendor_accounts import PROBE
 from providers import registry
 from providers.catalogue import MODELS, VideoModel
 from providers.contract import AccountStanding
@@ -29,8 +32,12 @@ from providers.errors import (
     ReadFailed,
     RenderFailed,
     RequestRefused,
+    UnsupportedFeature,
 )
+from providers.vendors import VIDEO_PROVIDERS
+from workers import clock
 from workers.clock import AppNow
+from workers.jobs import BEGIN_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -43,27 +50,49 @@ REFUSED_PAUSE = timedelta(minutes=1)
 GONE_PAUSE = timedelta(hours=1)
 # A success is written this often, or at once where it changes something.
 SUCCESS_EVERY_SECONDS = 10
+# The error of a look that had no usable answer.
+NO_ANSWER = "no_answer"
 
+# A look that is answered says nothing of submissions that fail: it says that the vendor is there, and no more.
 _SUCCESS = f"""
 INSERT INTO generations_accounthealth AS health
     (provider, account, model, last_success_at, last_error, failures, balance_currency)
-VALUES (%s, %s, %s, app_now(), '', 0, '')
+VALUES (%(provider)s, %(account)s, %(model)s, app_now(), '', 0, '')
 ON CONFLICT (provider, account, model) DO UPDATE SET
-    last_success_at = app_now(), failures = 0, open_until = NULL
-WHERE health.failures > 0 OR health.open_until IS NOT NULL OR health.last_success_at IS NULL
+    last_success_at = app_now(),
+    failures = CASE WHEN %(look)s THEN health.failures ELSE 0 END,
+    open_until = CASE WHEN %(look)s THEN health.open_until END
+WHERE ((health.failures > 0 OR health.open_until IS NOT NULL) AND NOT %(look)s)
+    OR health.last_success_at IS NULL
     OR health.last_success_at < app_now() - interval '{SUCCESS_EVERY_SECONDS} seconds'
 """
 
-_FAILURE = f"""
+_LOOK_FAILED = f"""
 INSERT INTO generations_accounthealth AS health
     (provider, account, model, last_error_at, last_error, failures, balance_currency)
-VALUES (%(provider)s, %(account)s, %(model)s, app_now(), %(error)s, %(counts)s, '')
+VALUES (%(provider)s, %(account)s, '', app_now(), '{NO_ANSWER}', 0, '')
+ON CONFLICT (provider, account, model) DO UPDATE SET last_error_at = app_now(), last_error = '{NO_ANSWER}'
+WHERE health.last_error_at IS NULL
+    OR health.last_error_at < app_now() - interval '{SUCCESS_EVERY_SECONDS} seconds'
+"""
+
+# Of what fails while the breaker is open only the probe counts, which began when it was let through: what was under way
+# before says nothing new.
+_FAILURE = f"""
+INSERT INTO generations_accounthealth AS health
+    (provider, account, model, last_error_at, last_error, failures, balance_currency, last_failed_owner)
+VALUES (%(provider)s, %(account)s, %(model)s, app_now(), %(error)s, 1, '', %(owner)s)
 ON CONFLICT (provider, account, model) DO UPDATE SET
-    last_error_at = app_now(), last_error = %(error)s, failures = health.failures + %(counts)s,
-    open_until = CASE WHEN %(counts)s > 0 AND health.failures + 1 >= {OPENS_AFTER}
+    last_error_at = app_now(), last_error = %(error)s, failures = health.failures + 1, last_failed_owner = %(owner)s,
+    open_until = CASE WHEN health.failures + 1 >= {OPENS_AFTER}
         THEN app_now() + interval '1 second'
             * least({LONGEST_OPEN_SECONDS}, {OPEN_SECONDS} * power(2, least(health.failures + 1 - {OPENS_AFTER}, 10)))
         ELSE health.open_until END
+WHERE (health.open_until IS NULL OR health.open_until <= app_now()
+    OR coalesce(%(began)s::timestamptz - health.open_until + make_interval(secs => {PROBE.total_seconds()})
+        BETWEEN interval '0' AND make_interval(secs => {BEGIN_SECONDS}), false))
+    AND (%(owner)s::uuid IS NULL OR health.last_failed_owner IS DISTINCT FROM %(owner)s::uuid OR health.failures = 0
+        OR health.open_until IS NOT NULL)
 RETURNING health.failures
 """
 
@@ -92,7 +121,10 @@ def after_submission(attempt: Attempt, error: ProviderError | None, per_minute: 
             logger.error("%s no longer offers %s", provider, model, extra={"alarm": "model_gone"})
             _later(lambda: pause(provider, account, model, GONE_PAUSE, code_of(error)))
         case NotSent() | OutcomeUnknown():
-            _later(lambda: _failed(provider, account, "", code_of(error)))
+            _later(lambda: _failed(provider, account, "", code_of(error), attempt.created_at))
+        case UnsupportedFeature():
+            # It was not asked.
+            pass
         case _:
             # It answers, and has its reasons.
             _later(lambda: _succeeded(provider, account, "", None))
@@ -100,12 +132,16 @@ def after_submission(attempt: Attempt, error: ProviderError | None, per_minute: 
 
 def after_look(attempt: Attempt, error: ProviderError | None) -> None:
     """Once the transaction has committed: what a status or look-up call's answer says of the account."""
-    provider, account = attempt.provider, attempt.account
+    after_account(attempt.provider, attempt.account, error)
+
+
+def after_account(provider: str, account: str, error: ProviderError | None) -> None:
+    """Once the transaction has committed: what a call about the account itself says of it."""
     match error:
         case None | JobNotFound():
-            _later(lambda: _succeeded(provider, account, "", None))
+            _later(lambda: _succeeded(provider, account, "", None, look=True))
         case ReadFailed():
-            _later(lambda: _failed(provider, account, "", "no_answer"))
+            _later(lambda: _look_failed(provider, account))
         case CredentialsRefused() | NotConfigured():
             _alarm_refused(provider, account)
             _later(lambda: pause(provider, account, "", REFUSED_PAUSE, code_of(error)))
@@ -121,7 +157,8 @@ def after_render(attempt: Attempt, failure: ProviderError | None) -> None:
         FailureCode.NO_MEDIA,
         FailureCode.QUALITY,
     ):
-        _later(lambda: _failed(provider, account, model, code_of(failure)))
+        owner = attempt.generation.owner_id
+        _later(lambda: _failed(provider, account, model, code_of(failure), attempt.created_at, owner))
 
 
 def pause(provider: str, account: str, model: str, wait: timedelta, error: str) -> None:
@@ -161,6 +198,52 @@ def out_of_order() -> OutOfOrder:
         | Q(paused_until__gt=AppNow() + timedelta(minutes=1))
     )
     return OutOfOrder(frozenset(rows.values_list("provider", "account", "model")))
+
+
+def standings() -> list[dict[str, Any]]:
+    """Each vendor with our accounts there, as a status page shows them. Two statements."""
+    rows = {(row.provider, row.account): row for row in AccountHealth.objects.filter(model="")}
+    now = clock.now()
+    found = []
+    for provider in VIDEO_PROVIDERS:
+        accounts = [
+            _standing(account, rows.get((provider, account)), now) for account in registry.accounts(provider)
+        ]
+        able = any(one["breaker"] != "open" and one["paused_until"] is None for one in accounts)
+        found.append(
+            {
+                "provider": provider,
+                "status": "available" if able else "failing" if accounts else "unavailable",
+                "accounts": accounts,
+            }
+        )
+    return found
+
+
+def _standing(account: str, row: AccountHealth | None, now: datetime) -> dict[str, Any]:
+    if row is None:
+        row = AccountHealth(account=account)
+    return {
+        "account": account,
+        "breaker": breaker(row, now),
+        "open_until": row.open_until if breaker(row, now) == "open" else None,
+        "paused_until": row.paused_until if row.paused_until is not None and row.paused_until > now else None,
+        "last_success_at": row.last_success_at,
+        "last_error_at": row.last_error_at,
+        "last_error": row.last_error,
+    }
+
+
+def close(ids: Sequence[int]) -> int:
+    """An operator lets submissions through again; how many rows changed. Gates that were paused open by themselves."""
+    return AccountHealth.objects.filter(id__in=ids).update(failures=0, open_until=None, paused_until=None)
+
+
+def breaker(row: AccountHealth, now: datetime) -> str:
+    """closed; open: nothing is submitted; half_open: one submission is, as a probe."""
+    if row.failures < OPENS_AFTER:
+        return "closed"
+    return "open" if row.open_until is not None and row.open_until > now else "half_open"
 
 
 _LIMITS = """
@@ -216,9 +299,11 @@ def _learn(provider: str, account: str, standing: AccountStanding) -> None:
                 )
 
 
-def _succeeded(provider: str, account: str, model: str, per_minute: int | None) -> None:
+def _succeeded(
+    provider: str, account: str, model: str, per_minute: int | None, *, look: bool = False
+) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_SUCCESS, [provider, account, model])
+        cursor.execute(_SUCCESS, {"provider": provider, "account": account, "model": model, "look": look})
         if per_minute is not None:
             cursor.execute(
                 "UPDATE generations_accounthealth SET per_minute = %s"
@@ -227,11 +312,26 @@ def _succeeded(provider: str, account: str, model: str, per_minute: int | None) 
             )
 
 
-def _failed(provider: str, account: str, model: str, error: str) -> None:
+def _look_failed(provider: str, account: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK_FAILED, {"provider": provider, "account": account})
+
+
+def _failed(
+    provider: str, account: str, model: str, error: str, began: datetime, owner: UUID | None = None
+) -> None:
+    """`began`: when the attempt that failed was made; `owner`: whose it is, where the same one's count once in a row."""
     with connection.cursor() as cursor:
         cursor.execute(
             _FAILURE,
-            {"provider": provider, "account": account, "model": model, "error": error, "counts": 1},
+            {
+                "provider": provider,
+                "account": account,
+                "model": model,
+                "error": error,
+                "began": began,
+                "owner": owner,
+            },
         )
         row = cursor.fetchone()
     if row is not None and row[0] == OPENS_AFTER:

@@ -376,12 +376,15 @@ class Engine:
                     logger.warning(
                         "%s of job %s is not begun: its lease may be over", stage.name, lease.job_id
                     )
-                    self._forget(lease, stage)
-                    return
-                with self._changed:
-                    claimed = self._claimed.get(lease.job_id)
-                progress.follow(claimed.reporter if claimed is not None else None)
-                answer = stage.call(work)
+                    answer = stage.not_begun(work)
+                    if answer is None:
+                        self._forget(lease, stage)
+                        return
+                else:
+                    with self._changed:
+                        claimed = self._claimed.get(lease.job_id)
+                    progress.follow(claimed.reporter if claimed is not None else None)
+                    answer = stage.call(work)
                 crash.point(f"{stage.name}.after_call")
         except Exception:
             # The claim is left to run out: the next one finds the intent and decides what is known.
@@ -545,8 +548,8 @@ def _by_stage(leases: Sequence[Lease]) -> Iterable[tuple[Stage[Any, Any], list[L
     groups: dict[tuple[str, str], list[Lease]] = defaultdict(list)
     for lease in leases:
         groups[(lease.kind, lease.stage)].append(lease)
-    for (kind, stage), group in groups.items():
-        yield KINDS[kind].stage(stage), group
+    found = [(KINDS[kind].stage(stage), group) for (kind, stage), group in groups.items()]
+    yield from sorted(found, key=lambda one: not one[0].begins_first)
 
 
 def _forbid_queries() -> None:

@@ -1,7 +1,8 @@
 """Gates: limits that hold across all workers, with a line that is fair between owners."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -88,6 +89,16 @@ def pause(key: str, seconds: float) -> None:
             "UPDATE workers_gate"
             " SET paused_until = greatest(paused_until, app_now() + make_interval(secs => %s)) WHERE key = %s",
             [seconds, key],
+        )
+
+
+def forgive(job_ids: Sequence[UUID]) -> None:
+    """What these jobs were let through for did not come about: the last minute's admissions of them don't count."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM workers_admission USING workers_job job WHERE job.id = ANY(%s)"
+            " AND gate_id = job.gate AND job_id = job.id AND at > app_now() - interval '1 minute'",
+            [list(job_ids)],
         )
 
 

@@ -104,6 +104,8 @@ class Stage(ABC, Generic[Work, Answer]):
     deadline: ClassVar[float] = 30.0
     # How many calls of this stage one process runs at once; None: as many as it has threads.
     at_once: ClassVar[int | None] = None
+    # Stages that are begun before others of the same claim: their locks come first.
+    begins_first: ClassVar[bool] = False
     # Whether its call says how far it is, and ends early when it is told to: see `workers.progress`.
     reports: ClassVar[bool] = False
 
@@ -114,6 +116,10 @@ class Stage(ABC, Generic[Work, Answer]):
     @abstractmethod
     def call(self, work: Work) -> Answer:
         """The network. No ORM here; an exception that escapes counts as a crash of the claim."""
+
+    def not_begun(self, work: Work) -> Answer | None:
+        """The answer of a call that was not begun within BEGIN_SECONDS; None: the claim is left to run out."""
+        return None
 
     @abstractmethod
     def finish(self, outcomes: Sequence[Outcome[Answer]]) -> Mapping[UUID, Next]:

@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
                 ("last_error", models.CharField(blank=True, default="", max_length=60)),
                 ("failures", models.PositiveIntegerField(default=0)),
                 ("open_until", models.DateTimeField(blank=True, null=True)),
+                ("last_failed_owner", models.UUIDField(blank=True, null=True)),
                 ("paused_until", models.DateTimeField(blank=True, null=True)),
                 ("concurrent", models.PositiveIntegerField(blank=True, null=True)),
                 ("per_minute", models.PositiveIntegerField(blank=True, null=True)),
@@ -71,6 +72,11 @@ class Migration(migrations.Migration):
             name="cost_expected",
             field=models.DecimalField(blank=True, decimal_places=6, max_digits=14, null=True),
         ),
+        migrations.AddField(
+            model_name="attempt",
+            name="unknown_there",
+            field=models.PositiveSmallIntegerField(default=0),
+        ),
         migrations.AddIndex(
             model_name="attempt",
             index=models.Index(
@@ -84,7 +90,7 @@ class Migration(migrations.Migration):
             model_name="attempt",
             index=models.Index(
                 fields=["provider", "account", "-created_at"],
-                include=("model", "state", "cost_amount", "cost_currency", "cost_expected"),
+                include=("model", "state", "cost_amount", "cost_currency", "cost_expected", "external_id"),
                 name="generations_attempt_account",
             ),
         ),

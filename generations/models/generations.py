@@ -233,6 +233,8 @@ class Attempt(models.Model):
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
     # Calls about it that failed since the last one that worked.
     failed_calls = models.PositiveIntegerField(default=0)
+    # How often in a row the vendor said that it doesn't know it.
+    unknown_there = models.PositiveSmallIntegerField(default=0)
     # Where an operator says that the result is, encrypted: delivered from there, the vendor isn't asked.
     given_url = models.BinaryField(null=True, blank=True)
 
@@ -273,7 +275,7 @@ class Attempt(models.Model):
             ),
             models.Index(
                 fields=["provider", "account", "-created_at"],
-                include=["model", "state", "cost_amount", "cost_currency", "cost_expected"],
+                include=["model", "state", "cost_amount", "cost_currency", "cost_expected", "external_id"],
                 name="generations_attempt_account",
             ),
         ]

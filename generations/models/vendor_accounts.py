@@ -22,6 +22,8 @@ class AccountHealth(models.Model):
     # The circuit breaker: failures in a row; from OPENS_AFTER on nothing is submitted until `open_until`, then one probe.
     failures = models.PositiveIntegerField(default=0)
     open_until = models.DateTimeField(null=True, blank=True)
+    # Whose clip a model failed at last: one owner's odd pictures don't open it.
+    last_failed_owner = models.UUIDField(null=True, blank=True)
     # Until when the vendor asked us to wait.
     paused_until = models.DateTimeField(null=True, blank=True)
     # What the vendor said that we may do; null: it did not say.

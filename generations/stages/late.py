@@ -55,8 +55,8 @@ class FindLate(Stage[LookUpWork, LateAnswer]):
 
     def call(self, work: LookUpWork) -> LateAnswer:
         attempt = work.attempt
-        provider = registry.provider(attempt.provider, attempt.account)
         try:
+            provider = registry.provider(attempt.provider, attempt.account)
             update = (
                 provider.fetch(attempt.external_id)
                 if attempt.external_id

@@ -29,6 +29,8 @@ class PollWork:
     attempt: Attempt
     # Why the vendor shall stop: the owner asked, or the time is up; empty: it shall go on.
     cancel_reason: str = ""
+    # Whether it is waited for no longer, whatever the vendor says to the wish.
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class PollAnswer:
 class Poll(Stage[PollWork, PollAnswer]):
     name = "poll"
     label = "generating"
-    deadline = 45.0
+    deadline = 60.0
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, PollWork | Next]:
         latest = attempts.latest([lease.subject_id for lease in leases])
@@ -65,15 +67,18 @@ class Poll(Stage[PollWork, PollAnswer]):
         return begun
 
     def call(self, work: PollWork) -> PollAnswer:
-        provider = registry.provider(work.attempt.provider, work.attempt.account)
         external_id = work.attempt.external_id or ""
         cancel: CancelOutcome | None = None
         try:
+            provider = registry.provider(work.attempt.provider, work.attempt.account)
             if work.cancel_reason and work.attempt.cancel_asked_at is None:
                 try:
                     cancel = provider.cancel(external_id)
                 except UnsupportedFeature:
                     cancel = CancelOutcome.TOO_LATE
+                except ProviderError:
+                    # It is asked again with the next look: what the render has become must be seen all the same.
+                    cancel = None
             return PollAnswer(work=work, update=provider.fetch(external_id), cancel=cancel)
         except ProviderError as error:
             return PollAnswer(work=work, error=error, cancel=cancel)
@@ -114,12 +119,13 @@ class Poll(Stage[PollWork, PollAnswer]):
 def _work(lease: Lease, attempt: Attempt) -> PollWork:
     generation = attempt.generation
     began = attempt.submitted_at or attempt.created_at
+    too_long = lease.now - began >= settings.RENDER_DEADLINE
     if lease.cancel_requested:
-        return PollWork(attempt=attempt, cancel_reason="cancelled")
+        return PollWork(attempt=attempt, cancel_reason="cancelled", overdue=too_long)
     if generation.finish_by is not None and generation.finish_by <= lease.now:
-        return PollWork(attempt=attempt, cancel_reason="finish_by_passed")
-    if lease.now - began >= settings.RENDER_DEADLINE:
-        return PollWork(attempt=attempt, cancel_reason="provider_timeout")
+        return PollWork(attempt=attempt, cancel_reason="finish_by_passed", overdue=True)
+    if too_long:
+        return PollWork(attempt=attempt, cancel_reason="provider_timeout", overdue=True)
     return PollWork(attempt=attempt)
 
 
@@ -151,7 +157,7 @@ def _decide(lease: Lease, answer: PollAnswer, news: Sequence[Change]) -> Next:
     if update is None:
         return _after_error(lease, answer)
     if attempt.failed_calls:
-        Attempt.objects.filter(id=attempt.id).update(failed_calls=0)
+        Attempt.objects.filter(id=attempt.id).update(failed_calls=0, unknown_there=0)
     if update.state == RenderState.SUCCEEDED:
         attempts.move(attempt, AttemptState.SUCCEEDED)
         vendor_health.after_render(attempt, None)
@@ -170,7 +176,7 @@ def _decide(lease: Lease, answer: PollAnswer, news: Sequence[Change]) -> Next:
         assert error is not None, "the contract promises a failure"
         attempts.record_failure(attempt, error)
         return again_or_next(lease, attempt, error)
-    if answer.work.cancel_reason in ("finish_by_passed", "provider_timeout"):
+    if answer.work.overdue:
         if answer.cancel is None and attempt.cancel_asked_at is not None:
             # It was told and goes on: no longer ours to wait for. A result that comes later costs nothing.
             attempts.mark_unknown(attempt)
@@ -197,15 +203,23 @@ def _after_error(lease: Lease, answer: PollAnswer) -> Next:
     attempt, error = answer.work.attempt, answer.error
     assert error is not None
     failures = attempt.failed_calls + 1
-    Attempt.objects.filter(id=attempt.id).update(failed_calls=failures)
-    if isinstance(error, JobNotFound) and failures >= LOST_AFTER:
+    # In a row: after an outage one such answer may be a proxy's.
+    unknown_there = attempt.unknown_there + 1 if isinstance(error, JobNotFound) else 0
+    Attempt.objects.filter(id=attempt.id).update(failed_calls=failures, unknown_there=unknown_there)
+    asked = answer.cancel is not None or attempt.cancel_asked_at is not None
+    if isinstance(error, JobNotFound) and asked and registry.kind(attempt.provider).gone_when_cancelled:
+        attempts.move(attempt, AttemptState.CANCELLED)
+        return _stopped(
+            lease, attempt.generation, answer.work.cancel_reason or "provider_cancelled", proven=True
+        )
+    if unknown_there >= LOST_AFTER:
         attempts.record_failure(attempt, error)
         if answer.work.cancel_reason:
             return _stopped(lease, attempt.generation, answer.work.cancel_reason, proven=True)
         return next_or_failed(
             lease, attempt.generation, code="job_lost", message="The provider lost the job.", retryable=True
         )
-    if answer.work.cancel_reason in ("finish_by_passed", "provider_timeout") and failures >= LOST_AFTER:
+    if answer.work.overdue and failures >= LOST_AFTER:
         attempts.mark_unknown(attempt)
         return _stopped(lease, attempt.generation, answer.work.cancel_reason, proven=False)
     wait = error.retry_after if isinstance(error, RateLimited) else None

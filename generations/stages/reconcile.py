@@ -113,7 +113,9 @@ def _decide(lease: Lease, look_up: LookUp) -> Next:
     if isinstance(look_up.error, RateLimited):
         return Continue(stage="reconcile", due_in=look_up.error.retry_after or settings.RECONCILE_EVERY)
     if look_up.error is None and _is_proof(lease, attempt):
-        attempts.move(attempt, AttemptState.FAILED, failure_code="not_accepted", failure_retryable=True)
+        attempts.move(
+            attempt, AttemptState.FAILED, failure_code=attempts.NOT_ACCEPTED, failure_retryable=True
+        )
         if lease.cancel_requested:
             return end_cancelled(attempt.generation)
         return Continue(stage="submit", place="line up")

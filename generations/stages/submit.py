@@ -1,16 +1,18 @@
 """Submitting: the step that costs money. The intent is on disk before the call, and no call is repeated blindly."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 from generations import attempts, history, polling, vendor_accounts, vendor_health
 from generations.callbacks import callback_url
-from generations.kinds import gate_of
+from generations.kinds import GENERATION, gate_of
 from generations.models import Attempt, AttemptState, Generation
 from generations.rendering import render_request
 from generations.stages.endings import end_cancelled, end_failed, ended, next_or_failed, overdue
@@ -27,8 +29,9 @@ from providers.errors import (
     ProviderError,
     RateLimited,
 )
-from workers import gates
+from workers import gates, jobs
 from workers.jobs import Continue, Lease, Next, Outcome, Stage
+from workers.models import Job
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +62,9 @@ class SubmitAnswer:
 class Submit(Stage[SubmitWork, SubmitAnswer]):
     name = "submit"
     label = "queued"
-    deadline = 40.0
+    begins_first = True
+    # An upload may come before the submission.
+    deadline = 150.0
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, SubmitWork | Next]:
         generations = {
@@ -71,7 +76,9 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
         latest = attempts.latest(generations)
         begun: dict[UUID, SubmitWork | Next] = {}
         fresh: list[tuple[Lease, Generation, Attempt | None]] = []
-        for lease in sorted(leases, key=lambda lease: str(lease.owner_id)):
+        # An end moves credits: decided here, and made when the vendors' accounts are locked.
+        ends: list[tuple[Lease, Callable[[], Next]]] = []
+        for lease in leases:
             generation = generations[lease.subject_id]
             attempt = latest.get(generation.id)
             if generation.ended_at is not None:
@@ -82,20 +89,32 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
                     attempts.mark_unknown(attempt)
                 begun[lease.job_id] = Continue(stage="reconcile")
             elif lease.cancel_requested:
-                begun[lease.job_id] = end_cancelled(generation)
+                ends.append((lease, partial(end_cancelled, generation)))
             elif (late := overdue(generation, lease)) is not None:
-                begun[lease.job_id] = end_failed(generation, code=late[0], message=late[1], retryable=True)
+                code, message = late
+                ends.append(
+                    (lease, partial(end_failed, generation, code=code, message=message, retryable=True))
+                )
             else:
                 fresh.append((lease, generation, attempt))
-        return begun | self._placed(fresh)
+        begun |= self._placed(fresh, ends)
+        for lease, end in sorted(ends, key=lambda one: str(one[0].owner_id)):
+            begun[lease.job_id] = end()
+        return begun
 
     def _placed(
-        self, fresh: Sequence[tuple[Lease, Generation, Attempt | None]]
+        self,
+        fresh: Sequence[tuple[Lease, Generation, Attempt | None]],
+        ends: list[tuple[Lease, Callable[[], Next]]],
     ) -> dict[UUID, SubmitWork | Next]:
-        """An intent on disk for each clip that one of our accounts may submit now; the others wait, or go elsewhere."""
+        """An intent on disk for each clip that one of our accounts may submit now.
+
+        Those that wait, or go elsewhere, join `ends`.
+        """
         if not fresh:
             return {}
         begun: dict[UUID, SubmitWork | Next] = {}
+        turned_away: list[UUID] = []
         intents: list[tuple[Lease, attempts.Intent]] = []
         found = vendor_accounts.places([generation for _, generation, _ in fresh], fresh[0][0].now)
         for (lease, generation, last), place in zip(fresh, found, strict=True):
@@ -109,7 +128,11 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
                 )
                 intents.append((lease, intent))
             else:
-                begun[lease.job_id] = _no_place(lease, generation, last, place)
+                ends.append((lease, partial(_no_place, lease, generation, last, place)))
+                turned_away.append(lease.job_id)
+        if turned_away:
+            # They were let through and sent nothing: else those that a full model turns away would close the line.
+            gates.forgive(turned_away)
         made = attempts.intend([intent for _, intent in intents])
         for (lease, intent), attempt in zip(intents, made, strict=True):
             begun[lease.job_id] = SubmitWork(
@@ -128,6 +151,9 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
             return SubmitAnswer(attempt=work.attempt, error=error)
         return SubmitAnswer(attempt=work.attempt, submission=submission)
 
+    def not_begun(self, work: SubmitWork) -> SubmitAnswer:
+        return SubmitAnswer(attempt=work.attempt, error=NotSent(work.attempt.provider))
+
     def finish(self, outcomes: Sequence[Outcome[SubmitAnswer]]) -> Mapping[UUID, Next]:
         nexts: dict[UUID, Next] = {}
         for outcome in sorted(outcomes, key=lambda outcome: str(outcome.lease.owner_id)):
@@ -135,10 +161,18 @@ class Submit(Stage[SubmitWork, SubmitAnswer]):
             vendor_health.after_submission(
                 answer.attempt, answer.error, answer.submission.per_minute if answer.submission else None
             )
-            if answer.submission is not None:
-                attempts.record_external_id(answer.attempt.id, answer.submission.external_id)
+            if answer.submission is not None and not attempts.record_external_id(
+                answer.attempt.id, answer.submission.external_id
+            ):
+                # Another attempt's: whatever the vendor meant, it is not this one.
+                answer = SubmitAnswer(attempt=answer.attempt, error=OutcomeUnknown(answer.attempt.provider))
             if outcome.held:
                 nexts[outcome.lease.job_id] = _decide(outcome.lease, answer)
+            elif answer.submission is not None:
+                # Whoever has the job now waits to learn what is known from here on.
+                transaction.on_commit(
+                    partial(jobs.hint, kind=GENERATION, subject_id=outcome.lease.subject_id)
+                )
         return nexts
 
     def abandon(self, lease: Lease) -> Next:
@@ -170,8 +204,8 @@ def _decide(lease: Lease, answer: SubmitAnswer) -> Next:
         return Continue(stage="reconcile", due_in=settings.RECONCILE_EVERY)
     # Everything else is proof that the vendor has not taken it.
     attempts.record_failure(attempt, error)
-    number, asked_since = attempts.at_its_model(attempt)
-    waited = lease.now - asked_since
+    number, _ = attempts.at_its_model(attempt)
+    waited = lease.now - attempts.failing_since(attempt)
     if isinstance(error, RateLimited):
         wait = error.retry_after or BUSY_PAUSE
         _hold_back(generation.provider, wait, of_model=error.of_model)
@@ -196,10 +230,11 @@ def _no_place(lease: Lease, generation: Generation, last: Attempt | None, refuse
         logger.error("%s: %s", generation.provider, refused.obstacle, extra={"alarm": refused.obstacle.value})
     if refused.whole:
         gates.pause(gate_of(generation.provider), min(refused.wait, LONGEST_WAIT).total_seconds())
-    since = last.ended_at if last is not None and last.ended_at is not None else lease.created_at
+    since = last.ended_at if last is not None and last.ended_at is not None else _first_asked(lease)
     busy = refused.obstacle in (Obstacle.FULL, Obstacle.PAUSED)
     patience = settings.BUSY_FOR if busy else UNREACHABLE_FOR
-    if not alarm and lease.now - since < patience and not _goes_elsewhere(generation, refused.wait):
+    waited = lease.now - since
+    if not alarm and waited < patience and not _goes_elsewhere(generation, max(refused.wait, waited)):
         return Continue(stage="submit", due_in=min(refused.wait, LONGEST_WAIT), place="line up")
     return next_or_failed(
         lease,
@@ -208,6 +243,12 @@ def _no_place(lease: Lease, generation: Generation, last: Attempt | None, refuse
         message=_NO_PLACE[refused.obstacle].format(provider=generation.provider),
         retryable=True,
     )
+
+
+def _first_asked(lease: Lease) -> datetime:
+    """When the clip's turn first came: what it waited before, by its owner's wish or in the line, doesn't count."""
+    started = Job.objects.filter(id=lease.job_id).values_list("started_at", flat=True).first()
+    return started or lease.created_at
 
 
 _NO_PLACE = {
@@ -227,7 +268,7 @@ def _goes_elsewhere(generation: Generation, wait: timedelta) -> bool:
 def _hold_back(provider: str, wait: timedelta, *, of_model: bool = False) -> None:
     """Nobody need come to a line whose only account is paused."""
     if not of_model and len(registry.accounts(provider)) == 1:
-        gates.pause(gate_of(provider), wait.total_seconds())
+        gates.pause(gate_of(provider), min(wait, LONGEST_WAIT).total_seconds())
 
 
 def _with_more(generation: Generation, wait: timedelta) -> timedelta:

@@ -18,6 +18,11 @@ from providers import registry
 from tests.factories import UserFactory, api_key
 from tests.providers.sandbox import RunningSandbox
 from workers.engine import Engine
+from workers.models import Job
+
+from .fake_vendor import Fakes, fakes
+
+__all__ = ["Fakes", "fakes"]
 
 CREDITS = 10_000
 Api = Callable[..., Any]
@@ -73,6 +78,16 @@ class Worker:
             for engine in self.engines:
                 engine.run_due()
             time.sleep(0.05)
+
+    def settle(self) -> None:
+        """Ring until nothing is due any more, and what came of it is written."""
+        self.until(
+            lambda: (
+                sum(engine.run_due() for engine in self.engines) == 0
+                and not any(engine._claimed for engine in self.engines)
+                and not Job.objects.filter(lease_until__isnull=False).exists()
+            )
+        )
 
     def stop(self) -> None:
         for engine in self.engines:
