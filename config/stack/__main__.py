@@ -15,6 +15,7 @@ from .embedded import Stack
 from .home import PROJECT, Home, StackRunning, free_port, port_is_free
 from .servers import ServerFailed
 from .system import System
+from .vendors import Simulators
 
 DEMO_EMAIL = "demo@example.com"
 DEFAULT_PORT = 8000
@@ -109,11 +110,15 @@ def demo(folder: Path) -> int:
             shutil.rmtree(part)
     previous.unlock()
     system = System(folder, free_port())
+    vendors = os.environ.get("VENDORS", "")
+    simulators = Simulators([] if vendors == "all" else vendors.split(",")) if vendors else None
     print("Starting PostgreSQL, Redis, S3, the sandbox provider, web, workers and beat …", flush=True)
     try:
+        if simulators is not None:
+            os.environ.update(simulators.start())
         system.start()
         return subprocess.run(
-            [sys.executable, "-m", "config.stack.demo"],
+            [sys.executable, "-m", "config.stack.demo" if simulators is None else "config.stack.vendors"],
             env=system.environment,
             cwd=PROJECT,
             check=False,
@@ -122,6 +127,8 @@ def demo(folder: Path) -> int:
     finally:
         print("Stopping …", flush=True)
         system.stop()
+        if simulators is not None:
+            simulators.stop()
 
 
 def _folder(default: str) -> Path:

@@ -36,6 +36,7 @@ class Stack:
             self._add(Sandbox(self.home, origins=reach))
             # Our HTTP client may reach these addresses of this machine, and no others.
             reach = [self.environment.get(variable, "") for variable in (S3.variable, Sandbox.variable)]
+            reach += os.environ.get("SIMULATED_ORIGINS", "").split(",")
             self._default("EMBEDDED_ORIGINS", ",".join(filter(None, reach)))
         except BaseException:
             self.stop()

@@ -13,6 +13,8 @@ import yaml
 
 from config.stack.home import PROJECT
 from config.stack.procfile import processes
+from providers import registry
+from providers.vendors import VIDEO_PROVIDERS
 
 READERS = (PROJECT / "config" / "settings.py", PROJECT / "config" / "gunicorn.py")
 # Read by Celery and by the C library.
@@ -34,6 +36,12 @@ def read_by_settings() -> set[str]:
     }
 
 
+def read_by_adapters() -> set[str]:
+    """What the adapters of vendors of videos read: settings that only they name."""
+    kinds = [registry.kind(name) for name in VIDEO_PROVIDERS]
+    return {setting for kind in kinds for setting in (*kind.settings, *kind.optional)}
+
+
 def named_in_example() -> set[str]:
     return set(
         re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE)
@@ -47,7 +55,7 @@ def compose() -> dict[str, Any]:
 
 
 def test_the_example_lists_every_setting_and_no_other() -> None:
-    assert named_in_example() == read_by_settings()
+    assert named_in_example() == read_by_settings() | read_by_adapters()
 
 
 def test_compose_sets_only_what_the_example_lists(compose: dict[str, Any]) -> None:
