@@ -12,7 +12,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 # About half of the time. Whatever else there is, is the other half's: no folder can be forgotten.
-FIRST = ("acceptance", "accounts", "config", "credits", "workers")
+FIRST = ("acceptance", "accounts", "config", "credits", "providers", "workers")
 
 
 def halves() -> tuple[list[str], list[str]]:
