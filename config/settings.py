@@ -351,6 +351,8 @@ ACCOUNT_EMAIL_VERIFICATION = env.str(
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 # Ours count in one atomic step and work without Redis: accounts.throttles.
 ACCOUNT_RATE_LIMITS = False
+# Where the admin's own sign-in leads.
+LOGIN_REDIRECT_URL = "/admin/"
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("app",)
 HEADLESS_FRONTEND_URLS = {

@@ -338,8 +338,7 @@ class AccountHealthAdmin(ReadOnlyAdmin):
         "model",
         "breaker",
         "paused_until",
-        "balance",
-        "balance_currency",
+        "left",
         "last_success_at",
         "last_error_at",
         "last_error",
@@ -350,6 +349,10 @@ class AccountHealthAdmin(ReadOnlyAdmin):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("generations.change_accounthealth")
+
+    @admin.display(description="balance")
+    def left(self, row: AccountHealth) -> str:
+        return "–" if row.balance is None else f"{row.balance:,.2f} {row.balance_currency}"
 
     @admin.display(description="breaker")
     def breaker(self, row: AccountHealth) -> str:
