@@ -18,8 +18,8 @@ from generations.kinds import GENERATION
 from generations.models import Attempt, AttemptState, GenerationStatus, WebhookDelivery
 from providers import registry
 from providers.adapters import UnknownProvider
-from providers.contract import RenderUpdate, Webhooks
-from providers.errors import BadSignature, ProviderError
+from providers.contract import RenderUpdate
+from providers.errors import BadSignature, NotConfigured, ProviderError
 from workers import jobs
 from workers.clock import AppNow
 
@@ -156,9 +156,12 @@ def _take(attempt: Attempt, update: RenderUpdate, body: bytes) -> int:
 def _is_believed(attempt: Attempt, update: RenderUpdate) -> bool:
     """Whether a delivery to an attempt's own URL tells us its id, which is then looked at with our own key.
 
-    Where the vendor doesn't sign, only if its answer to the submission was lost: else that says it in a moment.
+    Where no signature is checked, only if its answer to the submission was lost: else that says it in a moment.
     """
-    signed = registry.kind(attempt.provider).webhooks is Webhooks.SIGNED
+    try:
+        signed = registry.provider(attempt.provider, attempt.account).verifies_webhooks
+    except NotConfigured:
+        signed = False
     return signed or update.client_token is not None or attempt.state == AttemptState.UNKNOWN
 
 
