@@ -12,6 +12,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from .errors import BadSignature
 
 
+def secrets_of(setting: str) -> tuple[str, ...]:
+    """The secrets of a setting that holds more than one, separated by commas, while they rotate."""
+    return tuple(secret.strip() for secret in setting.split(",") if secret.strip())
+
+
 def sign(secret: str, *, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
     """The three headers of one delivery. `secret` is "whsec_" and base64; `at` is an aware time."""
     signature = Webhook(secret).sign(message_id, at.astimezone(UTC), body.decode())

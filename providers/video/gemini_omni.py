@@ -32,6 +32,7 @@ from providers.errors import (
 )
 from providers.facts import ChoiceControl, ContentType, PriceUnit, ProviderLimits, VideoModel
 from providers.http import BadStatus, Client, HttpError, client, origin
+from providers.signatures import secrets_of
 
 from .google_errors import FAILURES, read_failure, submission_failure
 from .google_events import TOKEN_KEY, read_event, token_in, webhook_config
@@ -155,11 +156,10 @@ class GeminiOmniProvider(VideoProvider):
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
-        secrets = values["GEMINI_OMNI_WEBHOOK_SECRET"].split(",")
         return cls(
             url=values["GEMINI_OMNI_URL"],
             api_key=values["GEMINI_OMNI_API_KEY"],
-            webhook_secrets=[secret.strip() for secret in secrets if secret.strip()],
+            webhook_secrets=secrets_of(values.get("GEMINI_OMNI_WEBHOOK_SECRET", "")),
         )
 
     def submit(self, request: RenderRequest, *, client_token: str, callback_url: str | None) -> Submission:

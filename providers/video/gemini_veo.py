@@ -32,6 +32,7 @@ from providers.errors import (
 )
 from providers.facts import ContentType, PriceUnit, ProviderLimits, Restriction, VideoModel
 from providers.http import Client, HttpError, client, origin
+from providers.signatures import secrets_of
 
 from . import veo_operations
 from .google_errors import read_failure, submission_failure
@@ -182,11 +183,10 @@ class GeminiVeoProvider(VideoProvider):
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
-        secrets = values["GEMINI_VEO_WEBHOOK_SECRET"].split(",")
         return cls(
             url=values["GEMINI_VEO_URL"],
             api_key=values["GEMINI_VEO_API_KEY"],
-            webhook_secrets=[secret.strip() for secret in secrets if secret.strip()],
+            webhook_secrets=secrets_of(values.get("GEMINI_VEO_WEBHOOK_SECRET", "")),
         )
 
     def submit(self, request: RenderRequest, *, client_token: str, callback_url: str | None) -> Submission:

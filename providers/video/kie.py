@@ -53,6 +53,7 @@ from providers.facts import (
     VideoModel,
 )
 from providers.http import Answer, BadStatus, Client, HttpError, UnusableBody, client
+from providers.signatures import secrets_of
 from providers.submission import read_error, submission_error
 
 # 20 submissions in ten seconds; about 100 tasks at once are said to be usual.
@@ -516,11 +517,10 @@ class KieProvider(VideoProvider):
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
-        secrets = [secret.strip() for secret in values.get("KIE_WEBHOOK_SECRET", "").split(",")]
         return cls(
             url=values["KIE_URL"],
             api_key=values["KIE_API_KEY"],
-            webhook_secrets=[secret for secret in secrets if secret],
+            webhook_secrets=secrets_of(values.get("KIE_WEBHOOK_SECRET", "")),
         )
 
     def submit(self, request: RenderRequest, *, client_token: str, callback_url: str | None) -> Submission:

@@ -44,7 +44,7 @@ from providers.errors import (
 )
 from providers.facts import ChoiceControl, ContentType, PriceUnit, ProviderLimits, Restriction, VideoModel
 from providers.http import BadStatus, Client, HttpError, UnusableBody, client, origin
-from providers.signatures import verify
+from providers.signatures import secrets_of, verify
 from providers.submission import read_error, submission_error
 
 NAME = "openai"
@@ -197,11 +197,10 @@ class OpenAIProvider(VideoProvider):
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
-        secrets = [secret.strip() for secret in values.get("OPENAI_VIDEOS_WEBHOOK_SECRET", "").split(",")]
         return cls(
             url=values["OPENAI_VIDEOS_URL"],
             api_key=values["OPENAI_VIDEOS_API_KEY"],
-            webhook_secrets=[secret for secret in secrets if secret],
+            webhook_secrets=secrets_of(values.get("OPENAI_VIDEOS_WEBHOOK_SECRET", "")),
         )
 
     def submit(self, request: RenderRequest, *, client_token: str, callback_url: str | None) -> Submission:

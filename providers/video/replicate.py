@@ -51,7 +51,7 @@ from providers.facts import (
     VideoModel,
 )
 from providers.http import BadStatus, Client, HttpError, UnusableBody, client, origin
-from providers.signatures import verify
+from providers.signatures import secrets_of, verify
 from providers.submission import read_error, submission_error
 
 from .replicate_inputs import LIMITS, NAME, Shape, input_of, own_models, shape_of
@@ -358,11 +358,10 @@ class ReplicateProvider(VideoProvider):
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
-        secrets = [secret.strip() for secret in values.get("REPLICATE_WEBHOOK_SECRET", "").split(",")]
         return cls(
             url=values["REPLICATE_URL"],
             api_key=values["REPLICATE_API_KEY"],
-            webhook_secrets=[secret for secret in secrets if secret],
+            webhook_secrets=secrets_of(values.get("REPLICATE_WEBHOOK_SECRET", "")),
         )
 
     def submit(self, request: RenderRequest, *, client_token: str, callback_url: str | None) -> Submission:

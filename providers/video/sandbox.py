@@ -32,7 +32,7 @@ from providers.errors import (
 )
 from providers.facts import ChoiceControl, ContentType, NumberControl, PriceUnit, ProviderLimits, VideoModel
 from providers.http import BadStatus, Client, HttpError, UnusableBody, client
-from providers.signatures import verify
+from providers.signatures import secrets_of, verify
 from providers.submission import read_error, submission_error
 
 FAULTS = (
@@ -232,8 +232,11 @@ class SandboxProvider(VideoProvider):
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
-        secrets = [secret.strip() for secret in values["SANDBOX_WEBHOOK_SECRET"].split(",")]
-        return cls(url=values["SANDBOX_URL"], api_key=values["SANDBOX_API_KEY"], webhook_secrets=secrets)
+        return cls(
+            url=values["SANDBOX_URL"],
+            api_key=values["SANDBOX_API_KEY"],
+            webhook_secrets=secrets_of(values["SANDBOX_WEBHOOK_SECRET"]),
+        )
 
     def submit(self, request: RenderRequest, *, client_token: str, callback_url: str | None) -> Submission:
         order = _order(request) | {"client_reference": client_token, "callback_url": callback_url}
