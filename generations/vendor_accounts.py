@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -14,7 +15,7 @@ from django.db import connection
 from credits import rate_cards
 from credits.money import credits_per_unit
 from credits.pricing import vendor_credits
-from generations.models import OPENS_AFTER, AccountHealth, Generation
+from generations.models import OPENS_AFTER, AccountHealth, Attempt, AttemptState, Generation
 from providers import registry
 from providers.catalogue import MODELS, ProviderLimits
 
@@ -137,10 +138,43 @@ def places(generations: Sequence[Generation], now: datetime) -> list[Place | Ref
     load = _load(providers, health)
     spent = _spent([name for name in providers if budgets[name]], now)
     costs = expected_costs(generations)
+    makers = _makers(generations)
     return [
-        _place(one, accounts[one.provider], health, load, spent, budgets[one.provider], costs[number], now)
+        _place(
+            one,
+            makers.get(one.id) or accounts[one.provider],
+            health,
+            load,
+            spent,
+            budgets[one.provider],
+            costs[number],
+            now,
+        )
         for number, one in enumerate(generations)
     ]
+
+
+def _makers(generations: Sequence[Generation]) -> dict[UUID, list[str]]:
+    """By clip, the account that made its source video at the same vendor: only that one can go on with it.
+
+    No statement where no clip is made from a video.
+    """
+    sources = {one.source_video_id for one in generations if one.source_video_id is not None}
+    if not sources:
+        return {}
+    made = {
+        (output_id, provider): account
+        for output_id, provider, account in Attempt.objects.filter(
+            generation__output_id__in=sources, state=AttemptState.SUCCEEDED
+        ).values_list("generation__output_id", "provider", "account")
+    }
+    found: dict[UUID, list[str]] = {}
+    for one in generations:
+        if one.source_video_id is not None and (one.source_video_id, one.provider) in made:
+            account = made[one.source_video_id, one.provider]
+            if account in registry.accounts(one.provider):
+                found[one.id] = [account]
+    return found
 
 
 def expected_costs(generations: Sequence[Generation]) -> list[Decimal | None]:

@@ -286,6 +286,25 @@ def test_the_line_is_as_wide_as_our_accounts_together(fakes: Fakes) -> None:
 # The account of an attempt
 
 
+def test_what_goes_on_with_a_video_is_submitted_by_the_account_that_made_it(
+    fakes: Fakes, owner: User, api: Client, worker: Worker
+) -> None:
+    """The others don't know it: they would refuse."""
+    fakes.accounts("second", "third")
+    clips = [Generation.objects.get(id=followed(api, worker, str(fakes.ask(owner)))["id"]) for _ in range(3)]
+    for clip in clips:
+        made = Attempt.objects.get(generation=clip)
+        Attempt.objects.filter(id=made.id).update(account="third")
+        new = Generation.objects.get(id=fakes.ask(owner))
+        new.source_video_id = clip.output_id
+        assert said(place(new)) == ["third"]
+    # From another vendor's video, or a file of the owner's, anybody may make one.
+    Attempt.objects.filter(account="third").update(provider="elsewhere")
+    new = Generation.objects.get(id=fakes.ask(owner))
+    new.source_video_id = clips[0].output_id
+    assert said(place(new)) != ["third"]
+
+
 def test_each_attempt_is_followed_up_and_delivered_by_the_account_that_submitted_it(
     fakes: Fakes, owner: User, api: Client, worker: Worker
 ) -> None:
