@@ -226,7 +226,7 @@ def test_the_same_file_is_measured_the_same(tmp_path: Path, film: Path) -> None:
 
 
 def test_progress_grows_to_1(tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", still(landscape(1, width=720, height=720), 500), sound=tone(16))
+    path = write(tmp_path / "film.mp4", still(landscape(1, width=720, height=720), 2_500), sound=tone(80))
     told: list[tuple[float, float]] = []
     began = time.monotonic()
     measure(path, tmp_path, progress=lambda share: told.append((time.monotonic(), share)))
