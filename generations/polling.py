@@ -7,6 +7,8 @@ from generations.history import Expected
 CLOSEST = 2.0
 FARTHEST = 60.0
 AFTER_FAILURE = 5.0
+# A vendor that says "slow down" and "at once" in one breath is not asked at once.
+SOONEST = timedelta(seconds=1)
 
 
 def next_poll(*, elapsed: float, expected: Expected, safety: float | None) -> timedelta:
@@ -28,7 +30,7 @@ def after_failure(failures: int, retry_after: timedelta | None = None) -> timede
     """How long to wait after `failures` failed calls in a row: doubling from 5 s to a minute, or as the vendor says
     and not at once."""
     wait = timedelta(seconds=min(FARTHEST, AFTER_FAILURE * 2 ** max(0, failures - 1)))
-    return wait if retry_after is None else max(retry_after, timedelta(seconds=AFTER_FAILURE))
+    return wait if retry_after is None else max(retry_after, SOONEST)
 
 
 def percent(*, vendor: int | None, elapsed: float, expected: Expected) -> int:

@@ -115,7 +115,6 @@ class CompareDay(Stage[DayWork, DayAnswer]):
 
     name = "compare_day"
     deadline = 90.0
-    queue = "slow"
 
     def begin(self, leases: Sequence[Lease]) -> Mapping[UUID, DayWork | Next]:
         known = reconciliation.subjects(RECONCILIATION, leases[0].now)

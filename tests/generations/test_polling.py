@@ -69,6 +69,7 @@ def test_failures_in_a_row_are_answered_with_patience(failures: int) -> None:
     assert timedelta(seconds=5) <= wait <= timedelta(minutes=1)
     assert polling.after_failure(failures + 1) >= wait
     assert polling.after_failure(failures, timedelta(seconds=7)) == timedelta(seconds=7)
+    assert polling.after_failure(failures, timedelta(0)) >= timedelta(seconds=1)
 
 
 @given(
