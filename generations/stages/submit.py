@@ -229,7 +229,7 @@ def _no_place(lease: Lease, generation: Generation, last: Attempt | None, refuse
     if alarm:
         logger.error("%s: %s", generation.provider, refused.obstacle, extra={"alarm": refused.obstacle.value})
     if refused.whole:
-        gates.pause(gate_of(generation.provider), min(refused.wait, LONGEST_WAIT).total_seconds())
+        _pause_gate(generation.provider, refused.wait)
     since = last.ended_at if last is not None and last.ended_at is not None else _first_asked(lease)
     busy = refused.obstacle in (Obstacle.FULL, Obstacle.PAUSED)
     patience = settings.BUSY_FOR if busy else UNREACHABLE_FOR
@@ -268,7 +268,13 @@ def _goes_elsewhere(generation: Generation, wait: timedelta) -> bool:
 def _hold_back(provider: str, wait: timedelta, *, of_model: bool = False) -> None:
     """Nobody need come to a line whose only account is paused."""
     if not of_model and len(registry.accounts(provider)) == 1:
-        gates.pause(gate_of(provider), min(wait, LONGEST_WAIT).total_seconds())
+        _pause_gate(provider, wait)
+
+
+def _pause_gate(provider: str, wait: timedelta) -> None:
+    """Once the transaction has committed: a gate is locked before any credit account, or not together with one."""
+    seconds = min(wait, LONGEST_WAIT).total_seconds()
+    transaction.on_commit(partial(gates.pause, gate_of(provider), seconds), robust=True)
 
 
 def _with_more(generation: Generation, wait: timedelta) -> timedelta:
