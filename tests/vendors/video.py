@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -121,7 +121,7 @@ class VideoJob:
             return Phase.CANCELLED
         if self.fault is Fault.UNKNOWN_WORD and self.looks <= 2:
             return Phase.UNKNOWN
-        passed = time.monotonic() - self.began
+        passed = _moment() - self.began
         if passed < self.seconds / 4:
             return Phase.QUEUED
         if passed < self.seconds or self.fault is Fault.STUCK:
@@ -141,10 +141,27 @@ class VideoJob:
     @property
     def percent(self) -> int:
         return (
-            100
-            if self.phase is Phase.DONE
-            else min(99, int(100 * (time.monotonic() - self.began) / self.seconds))
+            100 if self.phase is Phase.DONE else min(99, int(100 * (_moment() - self.began) / self.seconds))
         )
+
+
+_seen = threading.local()
+
+
+def _moment() -> float:
+    """Now; within `_one_moment` the time that it began."""
+    at: float | None = getattr(_seen, "at", None)
+    return time.monotonic() if at is None else at
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """Whatever an answer says of a job, it says of one moment: done, and with its video."""
+    _seen.at = time.monotonic()
+    try:
+        yield
+    finally:
+        _seen.at = None
 
 
 def _named(body: Mapping[str, Any]) -> Fault | None:
@@ -252,7 +269,8 @@ class VideoVendor(Simulator):
                 return Response(body=b"<html>busy", headers={"Content-Type": "text/html"})
             case Fault.STATUS_RATE_LIMITED if job.looks <= 1:
                 raise Refused(429, "rate_limited", "Slow down.", retry_after=1)
-        return answer(job)
+        with _one_moment():
+            return answer(job)
 
     def downloaded(self, job: VideoJob) -> Response:
         """The file, or what the job's fault makes of it. Raises Refused."""
@@ -292,7 +310,8 @@ class VideoVendor(Simulator):
 
     def tell(self, job: VideoJob, *, forged: bool = False) -> None:
         """Send a webhook now."""
-        headers, body = self.forged(job) if forged else self.webhook(job)
+        with _one_moment():
+            headers, body = self.forged(job) if forged else self.webhook(job)
         request = urllib.request.Request(  # noqa: S310
             str(job.callback),
             data=body,
