@@ -52,7 +52,6 @@ def test_a_cancelled_clip_whose_vendor_has_no_cancel_ends_by_the_deadline_of_any
         raise UnsupportedFeature("fake", "cancel")
 
     monkeypatch.setattr(FakeProvider, "cancel", has_none)
-    monkeypatch.setattr("generations.polling.AFTER_FAILURE", 0.05)
     clip = running(fakes, owner, worker)
     if word is None:
         fakes.fake.reads["main"] = ReadFailed("fake")
