@@ -77,8 +77,9 @@ class Poll(Stage[PollWork, PollAnswer]):
                 except UnsupportedFeature:
                     cancel = CancelOutcome.TOO_LATE
                 except ProviderError:
-                    # It is asked again with the next look: what the render has become must be seen all the same.
-                    cancel = None
+                    # Asked again with the next look, which must be had all the same; but past its time the wish counts
+                    # as told: a call that never works would keep the clip open for ever.
+                    cancel = CancelOutcome.TOO_LATE if work.overdue else None
             return PollAnswer(work=work, update=provider.fetch(external_id), cancel=cancel)
         except ProviderError as error:
             return PollAnswer(work=work, error=error, cancel=cancel)

@@ -81,6 +81,25 @@ def test_a_cancel_that_fails_does_not_hide_that_the_video_is_done(
     assert entries_of(clip) == ["hold", "capture"]
 
 
+def test_a_cancel_that_never_works_keeps_no_clip_open(
+    fakes: Fakes,
+    owner: User,
+    api: Client,
+    worker: Worker,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(self: FakeProvider, external_id: str) -> CancelOutcome:
+        raise ReadFailed("fake")
+
+    monkeypatch.setattr(FakeProvider, "cancel", fails)
+    clip = running(fakes, owner, worker)
+    clock.advance(settings.RENDER_DEADLINE + timedelta(seconds=90))
+    ended = followed(api, worker, clip)
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "provider_timeout")
+    assert entries_of(clip) == ["hold", "release"]
+
+
 def lease_of(clip: str) -> Lease:
     job = Job.objects.get(subject_id=clip)
     return Lease(
